@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef JBACKUP_H
+#define JBACKUP_H
+
+/*
+ * libjbackup: backups of a web application (its databases and its code tree) in ordinary files.
+ *
+ *     jb_project *project;
+ *     struct jb_error err = {0};
+ *     jb_report *report = NULL;
+ *
+ *     if (jb_project_open(&project, "/srv/journal", &err) < 0)
+ *         ...                                        err.text says why, err.hint what to do
+ *     if (backup_create(project, NULL, &report, &err) < 0)
+ *         ...
+ *     puts(jb_report_json(report));
+ *     jb_report_free(report);
+ *     jb_project_close(project);
+ *
+ * Every verb has one shape: project, options, report, error. Options, report and error may each be
+ * NULL. A verb that could not do its work returns a negative jb_code; one that did it returns
+ * JB_OK, and bad news are findings in the report.
+ *
+ * The library does not print, exit, install signal handlers or change the environment or locale.
+ * A project handle belongs to one thread at a time; different handles are independent.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define JB_VERSION_MAJOR 0
+#define JB_VERSION_MINOR 1
+#define JB_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define JB_API      __attribute__((visibility("default")))
+#define JB_MUST_USE __attribute__((warn_unused_result))
+#else
+#define JB_API
+#define JB_MUST_USE
+#endif
+
+/* The version of the library that runs, e.g. "0.1.0". Static storage. */
+JB_API const char *jb_version(void);
+
+/* ---- Errors -------------------------------------------------------------------------------- */
+
+enum jb_code {
+    JB_OK = 0,
+    JB_EINVAL = -1,       /* usage or configuration; nothing was changed */
+    JB_ENOTFOUND = -2,    /* the named project, backup, database or path does not exist */
+    JB_EIO = -3,          /* the operating system refused; sys_errno has its number */
+    JB_ENOMEM = -4,       /* out of memory */
+    JB_ELOCKED = -5,      /* another run holds the repository's lock */
+    JB_ECORRUPT = -6,     /* stored or given data is damaged or hostile */
+    JB_EDATABASE = -7,    /* a database refused or is damaged */
+    JB_ECANCELED = -8,    /* the progress hook asked to stop */
+    JB_EROLLEDBACK = -9,  /* failed, and the old state was put back */
+    JB_EROLLBACK = -10,   /* failed, and putting the old state back failed too */
+    JB_EUNSUPPORTED = -11 /* this build or this version can't do it */
+};
+
+/* The caller's, filled by a failing call; the first error wins, so begin with {0}. */
+struct jb_error {
+    int code;        /* enum jb_code */
+    int sys_errno;   /* errno of the failed system call, or 0 */
+    char text[1024]; /* what failed, on which object, why; printable, no line break at its end */
+    char hint[512];  /* what to do next, or "" */
+};
+
+/* ---- Reports ------------------------------------------------------------------------------- */
+
+enum jb_level { JB_INFO = 0, JB_WARNING = 1, JB_ERROR = 2, JB_CRITICAL = 3 };
+
+/* "INFO", "WARNING", "ERROR" or "CRITICAL". Static storage. */
+JB_API const char *jb_level_name(int level);
+
+/* The result of one check. Owned by its report. */
+struct jb_finding {
+    int level;           /* enum jb_level */
+    const char *subject; /* the file, table, backup or unit that it speaks of; printable */
+    const char *message;
+    const char *hint; /* what to do, or "" */
+};
+
+/*
+ * What a verb answers: findings, figures (named values of the whole) and rows (one record for each
+ * backup, file, table ... that the verb speaks of). Each verb below names its figures and rows.
+ */
+typedef struct jb_report jb_report;
+
+/* Row number of the figures in the two getters below. */
+#define JB_FIGURES ((size_t)-1)
+
+JB_API void jb_report_free(jb_report *report); /* NULL is fine */
+/* The worst level among the findings; JB_INFO if there are none. */
+JB_API int jb_report_verdict(const jb_report *report);
+JB_API size_t jb_report_finding_count(const jb_report *report);
+/* Borrowed from the report; NULL past the end. */
+JB_API const struct jb_finding *jb_report_finding(const jb_report *report, size_t index);
+JB_API size_t jb_report_row_count(const jb_report *report);
+/* The text of a field, borrowed from the report; NULL if absent or not a text. File names that are
+ * not UTF-8 or hold control characters come escaped (\xNN) here. */
+JB_API const char *jb_report_text(const jb_report *report, size_t row, const char *key);
+/* The number of a field (booleans are 0 and 1); 0 if absent or not a number. */
+JB_API int64_t jb_report_number(const jb_report *report, size_t row, const char *key);
+/* The whole report as JSON text, borrowed from the report; NULL if out of memory. */
+JB_API const char *jb_report_json(jb_report *report);
+/* The exit status that the tools give for a verb's result: 0 fine, 1 findings of level ERROR or
+ * worse, 2 usage, 3 failed, 4 rolled back, 5 rollback failed, 75 locked. report may be NULL. */
+JB_API int jb_exit_status(int code, const jb_report *report);
+
+/* ---- Projects ------------------------------------------------------------------------------ */
+
+typedef struct jb_project jb_project;
+
+/* Opens the project at path: a folder or its jbackup.json; NULL searches upward from the working
+ * directory. Reads jbackup.json and .env; writes nothing. On success *out is the caller's, to be
+ * closed. Expected codes: JB_ENOTFOUND, JB_EINVAL. */
+JB_API JB_MUST_USE int jb_project_open(jb_project **out, const char *path, struct jb_error *err);
+/* The same from the text of a jbackup.json; relative paths count from the folder base. */
+JB_API JB_MUST_USE int jb_project_parse(jb_project **out, const char *json, const char *base,
+                                        struct jb_error *err);
+JB_API void jb_project_close(jb_project *project); /* NULL is fine */
+/* Uses another repository than the configured one (option --backup-dir of the tools). */
+JB_API int jb_project_set_backup_dir(jb_project *project, const char *path, struct jb_error *err);
+
+/* Log lines: level 0 debug, 1 info, 2 warning, 3 error. line is valid during the call only. */
+typedef void (*jb_log_hook)(void *user, int level, const char *line);
+/* Called on the caller's thread. total is 0 while unknown; unit is "bytes", "files", ...
+ * A return value other than 0 cancels at the next safe point: the verb returns JB_ECANCELED. */
+typedef int (*jb_progress_hook)(void *user, const char *step, uint64_t done, uint64_t total,
+                                const char *unit);
+/* Either hook may be NULL. */
+JB_API void jb_project_set_hooks(jb_project *project, jb_log_hook log, jb_progress_hook progress,
+                                 void *user);
+
+/* Options begin with their size; fill them with their _INIT, then set fields. A zero field means
+ * its default. */
+
+enum jb_type { JB_TYPE_FULL = 0, JB_TYPE_DATABASE = 1, JB_TYPE_CODEBASE = 2 };
+
+/* ---- Back up ------------------------------------------------------------------------------- */
+
+struct jb_backup_options {
+    size_t size;
+    int type;             /* enum jb_type */
+    int wait_s;           /* how long to wait for the repository's lock; 0: not at all */
+    const char *category; /* "daily", "weekly" or "monthly"; NULL: by the date */
+    const char *label;    /* a text kept in the manifest; NULL: none */
+};
+#define JB_BACKUP_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(struct jb_backup_options), 0, 0, NULL, NULL                                         \
+    }
+
+/* Makes one backup: complete and published, or not at all.
+ * Figures: timestamp, category, type, path (the manifest), duration_ms, total_size (bytes stored),
+ * linked (artifacts that are hard links of the previous backup's), files, file_bytes.
+ * Rows: one per artifact: path, kind, name, size, raw_size, sha256, linked.
+ * Expected codes: JB_EINVAL, JB_ELOCKED, JB_EDATABASE, JB_EIO, JB_ECANCELED. */
+JB_API JB_MUST_USE int backup_create(jb_project *project, const struct jb_backup_options *options,
+                                     jb_report **report, struct jb_error *err);
+
+/* ---- Verify -------------------------------------------------------------------------------- */
+
+struct jb_verify_options {
+    size_t size;
+    const char *timestamp; /* NULL: every backup */
+};
+#define JB_VERIFY_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(struct jb_verify_options), NULL                                                     \
+    }
+
+/* Reads every artifact in full: checksums, every member and entry of an archive decoded, file
+ * digests against the index, every SQLite copy opened and its tables compared.
+ * Figures: backups, artifacts, files, tables, bytes_read, duration_ms, bad (backups with an ERROR).
+ * Rows: one per backup: timestamp, category, type, ok, artifacts, files, tables.
+ * No backup at all is an ERROR finding, never a pass. Expected codes: JB_EINVAL, JB_ENOTFOUND. */
+JB_API JB_MUST_USE int backup_verify(jb_project *project, const struct jb_verify_options *options,
+                                     jb_report **report, struct jb_error *err);
+
+/* ---- Restore ------------------------------------------------------------------------------- */
+
+struct jb_restore_options {
+    size_t size;
+    const char *timestamp; /* required */
+    const char *to;        /* required: a folder, absent or empty; made if absent */
+    const char *path;      /* only this file or folder of the code; NULL: everything */
+    const char *database;  /* only this database, by name; NULL: everything */
+    int type;              /* enum jb_type */
+};
+#define JB_RESTORE_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(struct jb_restore_options), NULL, NULL, NULL, NULL, 0                               \
+    }
+
+/* Restores a backup into an empty place: the code with its tree, databases as files beside it
+ * under databases/. Every file is compared with its digest on the way. A place that is not empty
+ * is refused; on failure what was written is removed again.
+ * Figures: timestamp, to, files, file_bytes, databases, duration_ms.
+ * Expected codes: JB_EINVAL, JB_ENOTFOUND, JB_ECORRUPT, JB_EIO, JB_ECANCELED. */
+JB_API JB_MUST_USE int restore_safe(jb_project *project, const struct jb_restore_options *options,
+                                    jb_report **report, struct jb_error *err);
+
+/* ---- Look ---------------------------------------------------------------------------------- */
+
+struct jb_list_options {
+    size_t size;
+    const char *category; /* only this one; NULL: all */
+};
+#define JB_LIST_OPTIONS_INIT                                                                       \
+    {                                                                                              \
+        sizeof(struct jb_list_options), NULL                                                       \
+    }
+
+/* The backups, newest first.
+ * Rows: timestamp, category, type, created_at, total_size, label, pinned, git_commit, databases
+ * (names, separated by commas), files. A damaged manifest is an ERROR finding. */
+JB_API JB_MUST_USE int jb_list(jb_project *project, const struct jb_list_options *options,
+                               jb_report **report, struct jb_error *err);
+
+struct jb_backup_ref {
+    size_t size;
+    const char *timestamp; /* required */
+};
+#define JB_BACKUP_REF_INIT                                                                         \
+    {                                                                                              \
+        sizeof(struct jb_backup_ref), NULL                                                         \
+    }
+
+/* One backup. Figures: those of a jb_list row, and host, tool, duration_ms, git_branch, git_dirty
+ * (-1 unknown), path, manifest (the manifest itself, in the JSON only).
+ * Rows: one per artifact (path, kind, name, size, raw_size, sha256) with field row = "artifact",
+ * then one per table (database, name, table_rows, sha256) with row = "table". */
+JB_API JB_MUST_USE int jb_show(jb_project *project, const struct jb_backup_ref *backup,
+                               jb_report **report, struct jb_error *err);
+
+/* What lies in the code archive. Rows: path, type (file, folder, symlink, hardlink, fifo), size,
+ * mode (number), uid, gid, mtime (ISO 8601 with offset), sha256, link. Figures: timestamp, files,
+ * file_bytes. */
+JB_API JB_MUST_USE int jb_files(jb_project *project, const struct jb_backup_ref *backup,
+                                jb_report **report, struct jb_error *err);
+
+struct jb_find_options {
+    size_t size;
+    const char *pattern; /* required: a shell pattern; without a slash it matches the base name */
+};
+#define JB_FIND_OPTIONS_INIT                                                                       \
+    {                                                                                              \
+        sizeof(struct jb_find_options), NULL                                                       \
+    }
+
+/* Which backups hold which versions of a file. Rows, newest backup first: timestamp, path, type,
+ * size, mtime, sha256, version (1 for the oldest content of that path, counted up; 0 if it has no
+ * content). Figures: backups (searched), matches. */
+JB_API JB_MUST_USE int jb_find(jb_project *project, const struct jb_find_options *options,
+                               jb_report **report, struct jb_error *err);
+
+struct jb_diff_options {
+    size_t size;
+    const char *from; /* required: the timestamp of one backup */
+    const char *to;   /* required: of the other */
+};
+#define JB_DIFF_OPTIONS_INIT                                                                       \
+    {                                                                                              \
+        sizeof(struct jb_diff_options), NULL, NULL                                                 \
+    }
+
+/* What differs. Rows: change (added, removed, changed), path, or table and database; what (content,
+ * mode, owner, time, type, link, rows, ... joined by commas), from_size, to_size (or from_rows,
+ * to_rows). Figures: from, to, added, removed, changed. */
+JB_API JB_MUST_USE int jb_diff(jb_project *project, const struct jb_diff_options *options,
+                               jb_report **report, struct jb_error *err);
+
+struct jb_stats_options {
+    size_t size;
+};
+#define JB_STATS_OPTIONS_INIT                                                                      \
+    {                                                                                              \
+        sizeof(struct jb_stats_options)                                                            \
+    }
+
+/* Figures: backups, total_size (sum over the backups), stored_size (bytes on disk, hard links
+ * counted once), disk_free, disk_total, newest, oldest, repository. Rows: one per category:
+ * category, backups, total_size, newest, oldest. */
+JB_API JB_MUST_USE int jb_stats(jb_project *project, const struct jb_stats_options *options,
+                                jb_report **report, struct jb_error *err);
+
+/* ---- Keep and remove ----------------------------------------------------------------------- */
+
+struct jb_cleanup_options {
+    size_t size;
+    int dry_run; /* say what would be removed, remove nothing */
+    int wait_s;
+};
+#define JB_CLEANUP_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(struct jb_cleanup_options), 0, 0                                                    \
+    }
+
+/* Applies the retention of the project. Never removes a pinned backup, nor the newest good one of
+ * a component, nor a file that jbackup did not make.
+ * Rows: timestamp, category, keep, reason, total_size, freed (bytes that its removal frees).
+ * Figures: kept, removed, freed, dry_run. */
+JB_API JB_MUST_USE int jb_cleanup(jb_project *project, const struct jb_cleanup_options *options,
+                                  jb_report **report, struct jb_error *err);
+
+struct jb_change_options {
+    size_t size;
+    const char *timestamp; /* required */
+    int wait_s;
+};
+#define JB_CHANGE_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(struct jb_change_options), NULL, 0                                                  \
+    }
+
+/* Removes one backup; a pinned one is refused with JB_EINVAL. Figures: timestamp, freed. */
+JB_API JB_MUST_USE int jb_remove(jb_project *project, const struct jb_change_options *options,
+                                 jb_report **report, struct jb_error *err);
+/* Keeps one backup from cleanup and removal, or no longer. Figures: timestamp, pinned. */
+JB_API JB_MUST_USE int jb_pin(jb_project *project, const struct jb_change_options *options,
+                              jb_report **report, struct jb_error *err);
+JB_API JB_MUST_USE int jb_unpin(jb_project *project, const struct jb_change_options *options,
+                                jb_report **report, struct jb_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

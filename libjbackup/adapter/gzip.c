@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* The frame of a member, and zlib's deflate in it; ISA-L's where it is built in and fits. */
+#include "adapter/gzip.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "adapter/gzip_isal.h"
+
+struct gzip {
+    enum compression compression;
+    struct isal *isal; /* NULL: not built in */
+    z_stream deflate;  /* not begun where ISA-L does its work */
+    z_stream inflate;
+    bool deflate_begun, inflate_begun;
+};
+
+static bool is_isal_level(enum compression compression)
+{
+#ifdef HAVE_ISAL
+    return compression == COMPRESSION_FAST;
+#else
+    (void)compression;
+    return false;
+#endif
+}
+
+#ifndef HAVE_ISAL
+struct isal *jbi_isal_new(void)
+{
+    return NULL;
+}
+
+void jbi_isal_free(struct isal *isal)
+{
+    (void)isal;
+}
+
+size_t jbi_isal_deflate(struct isal *isal, const void *raw, size_t len, void *out, size_t room)
+{
+    (void)isal, (void)raw, (void)len, (void)out, (void)room;
+    return 0;
+}
+
+bool jbi_isal_inflate(struct isal *isal, const void *in, size_t len, void *raw, size_t raw_len)
+{
+    (void)isal, (void)in, (void)len, (void)raw, (void)raw_len;
+    return false;
+}
+
+uint32_t jbi_isal_crc32(const void *from, size_t len)
+{
+    (void)from, (void)len;
+    return 0;
+}
+#endif
+
+static int zlib_level(enum compression compression)
+{
+    return compression == COMPRESSION_BEST ? 9 : compression == COMPRESSION_BALANCED ? 6 : 1;
+}
+
+struct gzip *jbi_gzip_new(enum compression compression)
+{
+    struct gzip *gzip = calloc(1, sizeof *gzip);
+    if (gzip == NULL)
+        return NULL;
+    gzip->compression = compression;
+    gzip->isal = jbi_isal_new();
+    int level = zlib_level(compression);
+    gzip->deflate_begun =
+        deflateInit2(&gzip->deflate, level, Z_DEFLATED, -MAX_WBITS, 9, Z_DEFAULT_STRATEGY) == Z_OK;
+    gzip->inflate_begun = inflateInit2(&gzip->inflate, -MAX_WBITS) == Z_OK;
+    bool has_isal = gzip->isal != NULL || !is_isal_level(COMPRESSION_FAST);
+    if (gzip->deflate_begun && gzip->inflate_begun && has_isal)
+        return gzip;
+    jbi_gzip_free(gzip);
+    return NULL;
+}
+
+void jbi_gzip_free(struct gzip *gzip)
+{
+    if (gzip == NULL)
+        return;
+    if (gzip->deflate_begun)
+        deflateEnd(&gzip->deflate);
+    if (gzip->inflate_begun)
+        inflateEnd(&gzip->inflate);
+    jbi_isal_free(gzip->isal);
+    free(gzip);
+}
+
+const char *jbi_gzip_library(enum compression compression)
+{
+    return is_isal_level(compression) ? "ISA-L" : "zlib";
+}
+
+size_t jbi_gzip_bound(size_t raw_len)
+{
+    return compressBound(raw_len) + raw_len / 16 + 1024;
+}
+
+static void put32(unsigned char *to, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        to[i] = (unsigned char)(value >> 8 * i);
+}
+
+static uint32_t get32(const unsigned char *from)
+{
+    return from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
+}
+
+static const unsigned char frame[16] = {0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 3, 12, 0, 'J', 'B', 8, 0};
+
+static uint32_t checksum(const struct gzip *gzip, const void *raw, size_t len)
+{
+    if (gzip->isal != NULL)
+        return jbi_isal_crc32(raw, len);
+    return (uint32_t)crc32_z(0, raw, len);
+}
+
+static size_t zlib_deflate(z_stream *stream, const void *raw, size_t len, void *out, size_t room)
+{
+    deflateReset(stream);
+    stream->next_in = (unsigned char *)(uintptr_t)raw;
+    stream->avail_in = (unsigned)len;
+    stream->next_out = out;
+    stream->avail_out = (unsigned)room;
+    return deflate(stream, Z_FINISH) == Z_STREAM_END ? stream->total_out : 0;
+}
+
+size_t jbi_gzip_member(struct gzip *gzip, const void *raw, size_t raw_len, unsigned char *out)
+{
+    if (raw_len > GZIP_RAW_MAX)
+        return 0;
+    unsigned char *body = out + GZIP_HEADER_SIZE;
+    size_t room = jbi_gzip_bound(raw_len) - GZIP_HEADER_SIZE - GZIP_TRAILER_SIZE;
+    size_t len = 0;
+    if (is_isal_level(gzip->compression))
+        len = jbi_isal_deflate(gzip->isal, raw, raw_len, body, room);
+    if (len == 0)
+        len = zlib_deflate(&gzip->deflate, raw, raw_len, body, room);
+    if (len == 0)
+        return 0;
+    size_t total = GZIP_HEADER_SIZE + len + GZIP_TRAILER_SIZE;
+    memcpy(out, frame, sizeof frame);
+    put32(out + 16, (uint32_t)total);
+    put32(out + 20, (uint32_t)raw_len);
+    put32(body + len, checksum(gzip, raw, raw_len));
+    put32(body + len + 4, (uint32_t)raw_len);
+    return total;
+}
+
+bool jbi_gzip_lengths(const unsigned char header[GZIP_HEADER_SIZE], uint32_t *total, uint32_t *raw)
+{
+    if (memcmp(header, frame, sizeof frame) != 0)
+        return false;
+    *total = get32(header + 16);
+    *raw = get32(header + 20);
+    bool is_sane = *raw <= GZIP_RAW_MAX && *total <= jbi_gzip_bound(*raw) &&
+                   *total > GZIP_HEADER_SIZE + GZIP_TRAILER_SIZE;
+    return is_sane;
+}
+
+static bool zlib_inflate(z_stream *stream, const void *in, size_t len, void *raw, size_t raw_len)
+{
+    unsigned char beyond; /* zlib wants somewhere to point even for no content */
+    inflateReset(stream);
+    stream->next_in = (unsigned char *)(uintptr_t)in;
+    stream->avail_in = (unsigned)len;
+    stream->next_out = raw_len ? raw : &beyond;
+    stream->avail_out = (unsigned)raw_len;
+    int code = inflate(stream, Z_FINISH);
+    return code == Z_STREAM_END && stream->avail_in == 0 && stream->total_out == raw_len;
+}
+
+bool jbi_gzip_inflate(struct gzip *gzip, const unsigned char *member, size_t total, void *raw,
+                      size_t raw_len)
+{
+    uint32_t told_total, told_raw;
+    if (total < GZIP_HEADER_SIZE || !jbi_gzip_lengths(member, &told_total, &told_raw) ||
+        told_total != total || told_raw != raw_len)
+        return false;
+    const unsigned char *body = member + GZIP_HEADER_SIZE;
+    size_t len = total - GZIP_HEADER_SIZE - GZIP_TRAILER_SIZE;
+    bool is_whole = gzip->isal != NULL ? jbi_isal_inflate(gzip->isal, body, len, raw, raw_len)
+                                       : zlib_inflate(&gzip->inflate, body, len, raw, raw_len);
+    return is_whole && get32(body + len + 4) == raw_len &&
+           get32(body + len) == checksum(gzip, raw, raw_len);
+}

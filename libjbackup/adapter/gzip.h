@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef JBI_ADAPTER_GZIP_H
+#define JBI_ADAPTER_GZIP_H
+
+#include <jbackup.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * gzip members (RFC 1952) that know their lengths, so that a reader can hop from one to the next.
+ * No clock and no name in them: equal content gives equal bytes.
+ *
+ *     1f 8b 08 04  00 00 00 00  XFL 03   12 00   'J' 'B' 08 00   total:4   raw:4
+ *     magic, FEXTRA  no mtime      unix  extra   subfield        little endian
+ *     deflate data (RFC 1951)   CRC-32:4   raw:4
+ *
+ * total is the length of the whole member in bytes, raw that of its content.
+ */
+#define GZIP_HEADER_SIZE  24
+#define GZIP_TRAILER_SIZE 8
+/* A member of more content is refused: bounded memory on hostile input. */
+#define GZIP_RAW_MAX (16u << 20)
+
+enum compression { COMPRESSION_FAST = 0, COMPRESSION_BALANCED = 1, COMPRESSION_BEST = 2 };
+
+/* What one thread needs to compress and decompress. */
+struct gzip;
+
+struct gzip *jbi_gzip_new(enum compression compression); /* NULL if out of memory */
+void jbi_gzip_free(struct gzip *gzip);                   /* NULL is fine */
+
+size_t jbi_gzip_bound(size_t raw_len);
+/* Writes one member to out, which has jbi_gzip_bound(raw_len) bytes. Returns its length, or 0. */
+size_t jbi_gzip_member(struct gzip *gzip, const void *raw, size_t raw_len, unsigned char *out);
+
+/* Reads a member's lengths from its first GZIP_HEADER_SIZE bytes; false: not a member of ours. */
+_Bool jbi_gzip_lengths(const unsigned char header[GZIP_HEADER_SIZE], uint32_t *total,
+                       uint32_t *raw);
+/* Decompresses one whole member of total bytes into raw_len bytes; false if damaged (also when
+ * its CRC or lengths disagree). */
+_Bool jbi_gzip_inflate(struct gzip *gzip, const unsigned char *member, size_t total, void *raw,
+                       size_t raw_len);
+
+/* "ISA-L" or "zlib": what compresses at this level in this build. */
+const char *jbi_gzip_library(enum compression compression);
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/* backup_create: capture into staging, link what is unchanged, publish. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "api/git.h"
+#include "api/session.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "source/codebase.h"
+
+#define LABEL_MAX 200
+
+struct backup_run {
+    struct session session;
+    struct jb_backup_options options;
+    struct manifest manifest;
+    struct git_state git;
+    bool with_databases, with_code;
+    int staging_fd;
+};
+
+static int check_label(const char *label, struct jb_error *err)
+{
+    if (label == NULL)
+        return JB_OK;
+    char printable[4 * LABEL_MAX + 8];
+    size_t len = strlen(label);
+    if (len > LABEL_MAX || len == 0)
+        return jbi_fail(err, JB_EINVAL, "a label has from 1 to %d bytes", LABEL_MAX);
+    if (strcmp(jbi_escape(printable, sizeof printable, label, len), label) != 0)
+        return jbi_fail(err, JB_EINVAL, "the label is not printable text in one line");
+    return JB_OK;
+}
+
+/* What is to be saved, and under which category. */
+static int plan(struct backup_run *run, const jb_project *project, struct jb_error *err)
+{
+    const struct jb_backup_options *options = &run->options;
+    int code = check_label(options->label, err);
+    if (code < 0)
+        return code;
+    if (options->type < JB_TYPE_FULL || options->type > JB_TYPE_CODEBASE || options->wait_s < 0)
+        return jbi_fail(err, JB_EINVAL, "no such type of backup, or a negative time to wait");
+    enum category category = jbi_category_of(jbi_now_us() / 1000000);
+    if (options->category != NULL && !jbi_category_parse(options->category, &category))
+        return jbi_fail(err, JB_EINVAL, "unknown category \"%s\": daily, weekly or monthly",
+                        options->category);
+    run->manifest.category = category;
+    run->with_code = options->type != JB_TYPE_DATABASE;
+    run->with_databases = options->type != JB_TYPE_CODEBASE && project->database_count > 0;
+    if (options->type != JB_TYPE_CODEBASE && project->ambiguous != NULL) {
+        jbi_fail(err, JB_EINVAL, "%s", project->ambiguous);
+        jbi_hint(err, "name it in jbackup.json: {\"databases\": [\"sqlite:///path.db\"]}");
+        return JB_EINVAL;
+    }
+    if (options->type == JB_TYPE_DATABASE && !run->with_databases) {
+        jbi_fail(err, JB_EINVAL, "the project has no database to back up");
+        jbi_hint(err, "name it in jbackup.json (\"databases\") or as DATABASE_URL in .env");
+        return JB_EINVAL;
+    }
+    run->manifest.type = run->with_code && run->with_databases ? JB_TYPE_FULL
+                         : run->with_code                      ? JB_TYPE_CODEBASE
+                                                               : JB_TYPE_DATABASE;
+    return JB_OK;
+}
+
+static void say_what_was_found(struct backup_run *run, const jb_project *project)
+{
+    jb_report *report = run->session.report;
+    if (project->found != NULL && run->with_databases)
+        jbi_finding(report, JB_INFO, project->name, "%s", project->found);
+    if (run->options.type == JB_TYPE_FULL && !run->with_databases && !project->databases_named) {
+        jbi_finding(report, JB_WARNING, project->name,
+                    "no database is configured, so only the code was backed up");
+        jbi_finding_hint(report, "name it in jbackup.json, or say \"databases\": [] there");
+    }
+}
+
+/* Order by sequence holds whatever the clock does, but people should hear of the clock. */
+static void say_clock(struct backup_run *run, int64_t now_us)
+{
+    const struct catalog *catalog = &run->session.catalog;
+    if (catalog->count == 0 || catalog->backups[0].created_us <= now_us + 60 * 1000000LL)
+        return;
+    char newest[ISO_TIME_SIZE];
+    jbi_iso_time(newest, catalog->backups[0].created_us, false);
+    jbi_finding(run->session.report, JB_WARNING, "clock",
+                "the newest backup is of %s, which is still to come", newest);
+    jbi_finding_hint(run->session.report, "check the clock of this machine");
+}
+
+static int manifest_begin(struct backup_run *run, struct jb_error *err)
+{
+    struct session *session = &run->session;
+    struct manifest *manifest = &run->manifest;
+    char host[256] = "";
+    int64_t now_us = jbi_now_us();
+    say_clock(run, now_us);
+    int code =
+        jbi_timestamp_reserve(&session->repository, now_us / 1000000, manifest->timestamp, err);
+    if (code < 0)
+        return code;
+    gethostname(host, sizeof host - 1);
+    manifest->created_us = now_us;
+    manifest->label = run->options.label;
+    manifest->project = session->project->name;
+    manifest->host = jbi_arena_text(&session->arena, host);
+    manifest->tool = "jbackup " JBACKUP_VERSION;
+    size_t most = session->project->database_count + SOURCE_ARTIFACTS_MAX;
+    manifest->artifacts = jbi_arena_alloc(&session->arena, most * sizeof *manifest->artifacts);
+    for (size_t i = 0; i < session->catalog.count; i++) {
+        if (session->catalog.backups[i].sequence >= manifest->sequence)
+            manifest->sequence = session->catalog.backups[i].sequence + 1;
+    }
+    if (manifest->sequence == 0)
+        manifest->sequence = 1;
+    return manifest->host && manifest->artifacts ? JB_OK : jbi_fail_memory(err);
+}
+
+static int capture_one(struct backup_run *run, const struct source_ops *ops, const void *config,
+                       struct jb_error *err)
+{
+    struct session *session = &run->session;
+    struct manifest *manifest = &run->manifest;
+    struct source_job job = jbi_session_job(session, manifest->timestamp, run->staging_fd);
+    size_t count = 0;
+    int code = ops->capture(config, &job, run->staging_fd,
+                            manifest->artifacts + manifest->artifact_count, &count, err);
+    if (code == JB_OK)
+        manifest->artifact_count += count;
+    return code;
+}
+
+static int capture_databases(struct backup_run *run, struct jb_error *err)
+{
+    const jb_project *project = run->session.project;
+    int code = JB_OK;
+    for (size_t i = 0; i < project->database_count && code == JB_OK; i++) {
+        const struct database *database = &project->databases[i];
+        if (database->kind == DATABASE_SQLITE) {
+            code = capture_one(run, &jbi_sqlite_source, &database->sqlite, err);
+            continue;
+        }
+        code = jbi_fail(err, JB_EUNSUPPORTED,
+                        "cannot back up the PostgreSQL database \"%s\": this version of jbackup "
+                        "backs up SQLite only",
+                        database->name);
+        jbi_hint(err, "back up the code alone with --code-only, and the database with pg_dump");
+    }
+    return code;
+}
+
+static int capture_code(struct backup_run *run, struct jb_error *err)
+{
+    struct session *session = &run->session;
+    const jb_project *project = session->project;
+    const char **files =
+        jbi_arena_alloc(&session->arena, (project->database_count + 1) * sizeof *files);
+    if (files == NULL)
+        return jbi_fail_memory(err);
+    struct codebase_source source = {
+        .root = project->root,
+        .exclude = project->exclude,
+        .one_file_system = project->one_file_system,
+        .repository_fd = session->repository.fd,
+        .database_files = files,
+    };
+    for (size_t i = 0; i < project->database_count; i++) {
+        if (project->databases[i].kind == DATABASE_SQLITE)
+            files[source.database_count++] = project->databases[i].sqlite.path;
+    }
+    return capture_one(run, &jbi_codebase_source, &source, err);
+}
+
+static int capture_all(struct backup_run *run, struct jb_error *err)
+{
+    struct session *session = &run->session;
+    int code = JB_OK;
+    if (run->with_databases)
+        code = capture_databases(run, err);
+    if (code == JB_OK && run->with_code) {
+        jbi_git_look(&run->git, session->project->root, &session->arena, session->report);
+        code = capture_code(run, err);
+    }
+    run->manifest.git_commit = run->git.commit;
+    run->manifest.git_branch = run->git.branch;
+    run->manifest.git_dirty = run->git.dirty;
+    return code;
+}
+
+static const struct manifest *newest_with(const struct catalog *catalog,
+                                          bool (*has)(const struct manifest *))
+{
+    for (size_t i = 0; i < catalog->count; i++) {
+        if (has(&catalog->backups[i]))
+            return &catalog->backups[i];
+    }
+    return NULL;
+}
+
+/* What is byte-equal to the newest backup of the same component becomes a link to it. */
+static int link_equal(struct backup_run *run, struct jb_error *err)
+{
+    struct session *session = &run->session;
+    const struct manifest *previous[] = {
+        newest_with(&session->catalog, jbi_manifest_has_codebase),
+        newest_with(&session->catalog, jbi_manifest_has_database),
+    };
+    int code = JB_OK;
+    for (int i = 0; i < 2 && code == JB_OK; i++) {
+        if (previous[i] != NULL && (i == 0 || previous[1] != previous[0]))
+            code = jbi_staging_link_equal(&session->repository, run->staging_fd, &run->manifest,
+                                          previous[i], err);
+    }
+    return code;
+}
+
+static int make(struct backup_run *run, struct jb_error *err)
+{
+    struct session *session = &run->session;
+    int code = jbi_staging_begin(&session->repository, run->manifest.timestamp, run->with_databases,
+                                 &run->staging_fd, err);
+    if (code == JB_OK)
+        code = capture_all(run, err);
+    if (code == JB_OK)
+        code = link_equal(run, err);
+    if (code == JB_OK) {
+        run->manifest.duration_ms = jbi_monotonic_ms() - session->begin_ms;
+        code = jbi_progress(&session->project->hooks, "publish", 0, 0, "", err);
+    }
+    if (code == JB_OK)
+        code = jbi_repository_publish(&session->repository, run->staging_fd, &run->manifest, err);
+    if (run->staging_fd >= 0)
+        close(run->staging_fd);
+    return code;
+}
+
+static void report_artifacts(struct backup_run *run)
+{
+    jb_report *report = run->session.report;
+    const struct manifest *manifest = &run->manifest;
+    for (size_t i = 0; i < manifest->artifact_count; i++) {
+        const struct artifact *artifact = &manifest->artifacts[i];
+        struct record *row = jbi_report_row(report);
+        jbi_row_text(report, row, "path", artifact->path);
+        jbi_row_text(report, row, "kind", jbi_artifact_kind_name(artifact->kind));
+        jbi_row_text(report, row, "name", artifact->name);
+        jbi_row_number(report, row, "size", (int64_t)artifact->size);
+        jbi_row_number(report, row, "raw_size", (int64_t)artifact->raw_size);
+        jbi_row_text(report, row, "sha256", artifact->sha256);
+        jbi_row_bool(report, row, "linked", artifact->linked);
+    }
+}
+
+static void report_backup(struct backup_run *run)
+{
+    struct session *session = &run->session;
+    jb_report *report = session->report;
+    struct record *figures = &report->figures;
+    const struct manifest *manifest = &run->manifest;
+    const struct artifact *code = jbi_manifest_artifact(manifest, ARTIFACT_CODEBASE, NULL);
+    char *path =
+        jbi_arena_printf(&session->arena, "%s/%s/manifest_%s.json", session->project->backup_dir,
+                         jbi_category_name(manifest->category), manifest->timestamp);
+    int64_t linked = 0;
+    for (size_t i = 0; i < manifest->artifact_count; i++)
+        linked += manifest->artifacts[i].linked;
+    jbi_row_text(report, figures, "timestamp", manifest->timestamp);
+    jbi_row_text(report, figures, "category", jbi_category_name(manifest->category));
+    jbi_row_text(report, figures, "type", jbi_type_name(manifest->type));
+    jbi_row_text(report, figures, "path", path);
+    jbi_row_number(report, figures, "duration_ms", jbi_monotonic_ms() - session->begin_ms);
+    jbi_row_number(report, figures, "total_size", (int64_t)manifest->total_size);
+    jbi_row_number(report, figures, "linked", linked);
+    jbi_row_number(report, figures, "files", code ? (int64_t)code->files : 0);
+    jbi_row_number(report, figures, "file_bytes", code ? (int64_t)code->file_bytes : 0);
+    report_artifacts(run);
+}
+
+/* After the backup is published nothing may turn it into a failure. */
+static void finish(struct backup_run *run)
+{
+    struct session *session = &run->session;
+    struct jb_error why = {0};
+    char size[16], line[256];
+    if (jbi_repository_write_restore_text(&session->repository, &why) < 0)
+        jbi_finding(session->report, JB_WARNING, "RESTORE.txt", "%s", why.text);
+    say_what_was_found(run, session->project);
+    report_backup(run);
+    snprintf(line, sizeof line, "backup %s %s %s: %s in %.1f s, %zu findings",
+             run->manifest.timestamp, jbi_category_name(run->manifest.category),
+             jbi_type_name(run->manifest.type), jbi_human_size(size, run->manifest.total_size),
+             (double)(jbi_monotonic_ms() - session->begin_ms) / 1000,
+             session->report->finding_count);
+    jbi_repository_log(&session->repository, line);
+    jbi_log(&session->project->hooks, LOG_INFO, "%s", line);
+}
+
+static void give_up(struct backup_run *run)
+{
+    struct session *session = &run->session;
+    struct jb_error unwanted = {0};
+    jbi_staging_discard(&session->repository, &unwanted);
+    char line[1200];
+    snprintf(line, sizeof line, "backup failed: %s", session->err->text);
+    jbi_repository_log(&session->repository, line);
+    jbi_log(&session->project->hooks, LOG_ERROR, "%s", line);
+}
+
+int backup_create(jb_project *project, const struct jb_backup_options *options, jb_report **report,
+                  struct jb_error *err)
+{
+    struct backup_run run = {.options = JB_BACKUP_OPTIONS_INIT, .staging_fd = -1};
+    run.git.dirty = -1;
+    int code = jbi_options_take(&run.options, sizeof run.options, options, err);
+    if (code == JB_OK)
+        code = plan(&run, project, err);
+    if (code < 0)
+        return code;
+    code = jbi_session_write(&run.session, project, run.options.wait_s, "backup", err);
+    if (code == JB_OK) {
+        code = manifest_begin(&run, run.session.err);
+        if (code == JB_OK)
+            code = make(&run, run.session.err);
+        if (code == JB_OK)
+            finish(&run);
+        else
+            give_up(&run);
+    }
+    return jbi_session_end(&run.session, code, report);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* jbackup.json: one table of keys, each with the function that takes its value. */
+#include <stdio.h>
+#include <string.h>
+
+#include "adapter/json.h"
+#include "api/project.h"
+#include "base/error.h"
+
+struct config {
+    struct jb_project *project;
+    const char *text;
+    const char *name; /* of the file, for messages */
+    const char *base;
+    const char *section; /* the key of the object that is read; NULL: the outermost */
+};
+
+/* Where the key stands: "jbackup.json, line 3". */
+static const char *where(const struct config *config, const char *key)
+{
+    const char *path[2];
+    size_t depth = 0;
+    if (config->section != NULL)
+        path[depth++] = config->section;
+    path[depth++] = key;
+    const char *text = jbi_arena_printf(&config->project->arena, "%s, line %d", config->name,
+                                        jbi_json_line(config->text, path, depth));
+    return text ? text : config->name;
+}
+
+static int wrong_type(const struct config *config, const char *key, const struct json *value,
+                      const char *expected, struct jb_error *err)
+{
+    return jbi_fail(err, JB_EINVAL, "%s: \"%s\" must be %s, not %s", where(config, key), key,
+                    expected, jbi_json_kind(value));
+}
+
+static int take_text(const struct config *config, const char *key, const struct json *value,
+                     const char **out, struct jb_error *err)
+{
+    const char *text = jbi_json_text(value);
+    if (text == NULL)
+        return wrong_type(config, key, value, "a text", err);
+    if (text[0] == '\0')
+        return jbi_fail(err, JB_EINVAL, "%s: \"%s\" is empty", where(config, key), key);
+    *out = jbi_arena_text(&config->project->arena, text);
+    return *out ? JB_OK : jbi_fail_memory(err);
+}
+
+static int take_path(const struct config *config, const char *key, const struct json *value,
+                     const char **out, struct jb_error *err)
+{
+    const char *text;
+    int code = take_text(config, key, value, &text, err);
+    if (code < 0)
+        return code;
+    *out = jbi_path_join(&config->project->arena, config->base, text);
+    return *out ? JB_OK : jbi_fail_memory(err);
+}
+
+static int take_flag(const struct config *config, const char *key, const struct json *value,
+                     bool *out, struct jb_error *err)
+{
+    return jbi_json_bool(value, out) ? JB_OK : wrong_type(config, key, value, "true or false", err);
+}
+
+static int take_number(const struct config *config, const char *key, const struct json *value,
+                       int least, int most, int *out, struct jb_error *err)
+{
+    int64_t number;
+    if (!jbi_json_int(value, &number))
+        return wrong_type(config, key, value, "a whole number", err);
+    if (number < least || number > most)
+        return jbi_fail(err, JB_EINVAL, "%s: \"%s\" must be from %d to %d, not %lld",
+                        where(config, key), key, least, most, (long long)number);
+    *out = (int)number;
+    return JB_OK;
+}
+
+static int take_name(const struct config *c, const char *key, const struct json *v,
+                     struct jb_error *err)
+{
+    return take_text(c, key, v, &c->project->name, err);
+}
+
+static int take_root(const struct config *c, const char *key, const struct json *v,
+                     struct jb_error *err)
+{
+    return take_path(c, key, v, &c->project->root, err);
+}
+
+static int take_backup_dir(const struct config *c, const char *key, const struct json *v,
+                           struct jb_error *err)
+{
+    return take_path(c, key, v, &c->project->backup_dir, err);
+}
+
+static int take_databases(const struct config *c, const char *key, const struct json *v,
+                          struct jb_error *err)
+{
+    if (!jbi_json_is_array(v))
+        return wrong_type(c, key, v, "a list of URLs", err);
+    c->project->databases_named = true;
+    for (size_t i = 0; i < jbi_json_length(v); i++) {
+        const char *url = jbi_json_text(jbi_json_at(v, i));
+        if (url == NULL)
+            return wrong_type(c, key, jbi_json_at(v, i), "a list of URLs", err);
+        int code = jbi_project_add_database(c->project, url, c->base, where(c, key), err);
+        if (code < 0)
+            return code;
+    }
+    return JB_OK;
+}
+
+static int take_exclude(const struct config *c, const char *key, const struct json *v,
+                        struct jb_error *err)
+{
+    struct arena *arena = &c->project->arena;
+    if (!jbi_json_is_array(v))
+        return wrong_type(c, key, v, "a list of patterns", err);
+    size_t count = jbi_json_length(v);
+    const char **patterns = jbi_arena_alloc(arena, (count + 1) * sizeof *patterns);
+    if (patterns == NULL)
+        return jbi_fail_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        int code = take_text(c, key, jbi_json_at(v, i), &patterns[i], err);
+        if (code < 0)
+            return code;
+    }
+    c->project->exclude_patterns = patterns;
+    c->project->exclude_count = count;
+    return JB_OK;
+}
+
+static int take_default_excludes(const struct config *c, const char *key, const struct json *v,
+                                 struct jb_error *err)
+{
+    return take_flag(c, key, v, &c->project->default_excludes, err);
+}
+
+static int take_one_file_system(const struct config *c, const char *key, const struct json *v,
+                                struct jb_error *err)
+{
+    return take_flag(c, key, v, &c->project->one_file_system, err);
+}
+
+static int take_compression(const struct config *c, const char *key, const struct json *v,
+                            struct jb_error *err)
+{
+    static const char *const names[] = {"fast", "balanced", "best"};
+    const char *name;
+    int code = take_text(c, key, v, &name, err);
+    if (code < 0)
+        return code;
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            c->project->compression = (enum compression)i;
+            return JB_OK;
+        }
+    }
+    return jbi_fail(err, JB_EINVAL, "%s: \"%s\" must be fast, balanced or best, not \"%s\"",
+                    where(c, key), key, name);
+}
+
+static int take_jobs(const struct config *c, const char *key, const struct json *v,
+                     struct jb_error *err)
+{
+    int jobs = 0;
+    int code = take_number(c, key, v, 0, 32, &jobs, err);
+    if (code == JB_OK)
+        c->project->jobs = (unsigned)jobs;
+    return code;
+}
+
+static int take_daily_days(const struct config *c, const char *key, const struct json *v,
+                           struct jb_error *err)
+{
+    return take_number(c, key, v, 1, 36500, &c->project->retention.daily_days, err);
+}
+
+static int take_weekly_weeks(const struct config *c, const char *key, const struct json *v,
+                             struct jb_error *err)
+{
+    return take_number(c, key, v, 1, 5200, &c->project->retention.weekly_weeks, err);
+}
+
+static int take_monthly_months(const struct config *c, const char *key, const struct json *v,
+                               struct jb_error *err)
+{
+    return take_number(c, key, v, 1, 1200, &c->project->retention.monthly_months, err);
+}
+
+static int take_keep_min(const struct config *c, const char *key, const struct json *v,
+                         struct jb_error *err)
+{
+    return take_number(c, key, v, 1, 10000, &c->project->retention.keep_min, err);
+}
+
+struct key {
+    const char *name;
+    int (*take)(const struct config *, const char *key, const struct json *value,
+                struct jb_error *);
+};
+
+static int take_retention(const struct config *c, const char *key, const struct json *v,
+                          struct jb_error *err);
+
+static const struct key retention_keys[] = {
+    {"daily_days", take_daily_days},
+    {"weekly_weeks", take_weekly_weeks},
+    {"monthly_months", take_monthly_months},
+    {"keep_min", take_keep_min},
+    {NULL, NULL},
+};
+
+static const struct key keys[] = {
+    {"name", take_name},
+    {"root", take_root},
+    {"backup_dir", take_backup_dir},
+    {"databases", take_databases},
+    {"exclude", take_exclude},
+    {"default_excludes", take_default_excludes},
+    {"one_file_system", take_one_file_system},
+    {"retention", take_retention},
+    {"compression", take_compression},
+    {"jobs", take_jobs},
+    {NULL, NULL},
+};
+
+static int unknown_key(const struct config *config, const char *name, const struct key *known,
+                       struct jb_error *err)
+{
+    char list[256] = "";
+    for (; known->name != NULL; known++) {
+        size_t len = strlen(list);
+        snprintf(list + len, sizeof list - len, "%s%s", len ? ", " : "", known->name);
+    }
+    jbi_fail(err, JB_EINVAL, "%s: unknown key \"%s\"", where(config, name), name);
+    jbi_hint(err, "known keys here: %s", list);
+    return JB_EINVAL;
+}
+
+static int read_keys(const struct config *config, const struct json *object,
+                     const struct key *known, struct jb_error *err)
+{
+    const char *name;
+    for (size_t i = 0; (name = jbi_json_key(object, i)) != NULL; i++) {
+        const struct key *key = known;
+        while (key->name != NULL && strcmp(key->name, name) != 0)
+            key++;
+        int code = key->name == NULL ? unknown_key(config, name, known, err)
+                                     : key->take(config, name, jbi_json_get(object, name), err);
+        if (code < 0)
+            return code;
+    }
+    return JB_OK;
+}
+
+static int take_retention(const struct config *c, const char *key, const struct json *v,
+                          struct jb_error *err)
+{
+    if (!jbi_json_is_object(v))
+        return wrong_type(c, key, v, "an object", err);
+    struct config inner = *c;
+    inner.section = key;
+    return read_keys(&inner, v, retention_keys, err);
+}
+
+int jbi_config_read(struct jb_project *project, const char *text, size_t len, const char *name,
+                    const char *base, struct jb_error *err)
+{
+    scope_json *object = NULL;
+    int code = jbi_json_parse(&object, text, len, name, err);
+    if (code < 0)
+        return code;
+    if (!jbi_json_is_object(object))
+        return jbi_fail(err, JB_EINVAL, "%s: must hold an object, {...}", name);
+    struct config config = {.project = project, .text = text, .name = name, .base = base};
+    return read_keys(&config, object, keys, err);
+}

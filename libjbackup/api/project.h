@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef JBI_API_PROJECT_H
+#define JBI_API_PROJECT_H
+
+#include <jbackup.h>
+#include <stdbool.h>
+
+#include "adapter/gzip.h"
+#include "base/arena.h"
+#include "base/hooks.h"
+#include "repository/retention.h"
+#include "source/exclude.h"
+#include "source/sqlite.h"
+
+enum database_kind { DATABASE_SQLITE, DATABASE_POSTGRESQL };
+
+struct database {
+    enum database_kind kind;
+    struct sqlite_source sqlite; /* DATABASE_SQLITE */
+    const char *name;            /* printable, unique in the project, fit for a file name */
+};
+
+/* A project as configured. All texts belong to the arena; paths are absolute. */
+struct jb_project {
+    struct arena arena;
+    struct hooks hooks;
+    const char *name;
+    const char *root;
+    const char *backup_dir;
+    struct database *databases;
+    size_t database_count;
+    bool databases_named; /* the configuration names them, perhaps none */
+    const char *found; /* how the databases were found without configuration; NULL: they weren't */
+    const char *ambiguous; /* why none was chosen without configuration; NULL: nothing to say */
+    const char *const *exclude_patterns;
+    size_t exclude_count;
+    bool default_excludes;
+    struct exclude *exclude;
+    bool one_file_system;
+    struct retention retention;
+    enum compression compression;
+    unsigned jobs;
+};
+
+/* Adds a database from its URL; relative paths count from base. where is for error texts:
+ * "jbackup.json, line 3". The URL's password never appears in a text. */
+int jbi_project_add_database(struct jb_project *project, const char *url, const char *base,
+                             const char *where, struct jb_error *err);
+
+/* base/path, or path itself if it is absolute; without "." components and a slash at its end. */
+char *jbi_path_join(struct arena *arena, const char *base, const char *path);
+
+/* Reads the text of a jbackup.json into the project. name is for error texts. */
+int jbi_config_read(struct jb_project *project, const char *text, size_t len, const char *name,
+                    const char *base, struct jb_error *err);
+
+/* The value of DATABASE_URL in the text of a .env file, or NULL. */
+const char *jbi_dotenv_find(const char *text, const char *key, struct arena *arena);
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef JBI_API_SCRATCH_H
+#define JBI_API_SCRATCH_H
+
+#include <jbackup.h>
+
+/*
+ * A folder for temporary files: scratch-XXXXXX in the repository's .jbackup, or, where that can't
+ * be written to, jbackup-scratch-XXXXXX in /var/tmp. Its owner holds a kernel lock on it, so what a
+ * killed run left is told from what is in use; the next run removes it.
+ */
+struct scratch {
+    int fd; /* the open folder; -1: none */
+    int parent_fd;
+    char name[40];
+};
+#define SCRATCH_INIT                                                                               \
+    {                                                                                              \
+        -1, -1, ""                                                                                 \
+    }
+
+/* state_fd: the open .jbackup, or -1. Clears what killed runs left, too. */
+int jbi_scratch_begin(struct scratch *scratch, int state_fd, struct jb_error *err);
+void jbi_scratch_end(struct scratch *scratch);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef JBI_ARCHIVE_MEMBERS_H
+#define JBI_ARCHIVE_MEMBERS_H
+
+#include <jbackup.h>
+
+#include "adapter/gzip.h"
+#include "base/artifact.h"
+#include "base/hooks.h"
+
+/* A file as a row of gzip members, compressed and decompressed on all cores. */
+#define MEMBER_PIECE (1u << 20) /* raw bytes of one piece of a large file */
+
+struct members_options {
+    enum compression compression;
+    unsigned jobs;             /* 0: all cores */
+    const struct hooks *hooks; /* progress in bytes of raw data */
+    const char *step;          /* the name that progress gives */
+    const char *name;          /* what error texts call the packed file */
+};
+
+struct members_totals {
+    uint64_t size; /* of the packed file */
+    char sha256[SHA256_HEX_SIZE];
+    uint64_t raw_size;
+    char raw_sha256[SHA256_HEX_SIZE];
+    uint64_t damage_offset; /* after JB_ECORRUPT from unpacking: where the damaged member begins */
+};
+
+/* Packs in_fd, from its offset to its end, to out_fd. Does not fsync. */
+int jbi_members_pack(int in_fd, int out_fd, const struct members_options *options,
+                     struct members_totals *totals, struct jb_error *err);
+
+/* Called in order with the raw content; any code but JB_OK stops the unpacking and is returned. */
+typedef int (*members_consume)(void *user, const unsigned char *raw, size_t len,
+                               struct jb_error *err);
+
+/* Unpacks in_fd from its offset to its end. totals, if not NULL, gets the sizes and the SHA-256 of
+ * the packed file; with_raw_digest also that of the content. Damage: JB_ECORRUPT, with the offset
+ * of the damaged member in the text. */
+int jbi_members_unpack(int in_fd, const struct members_options *options, bool with_raw_digest,
+                       members_consume consume, void *user, struct members_totals *totals,
+                       struct jb_error *err);
+/* Unpacks to a descriptor. */
+int jbi_members_unpack_to(int in_fd, int out_fd, const struct members_options *options,
+                          struct members_totals *totals, struct jb_error *err);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* The stock of pieces. Its size bounds the memory: workers * 2 + 2 pieces of about two
+ * MEMBER_PIECE. */
+#include "archive/piece.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "os/pipeline.h"
+
+struct worker {
+    struct gzip *gzip;
+    struct digest *digest;
+};
+
+struct pieces {
+    enum pieces_direction direction;
+    struct pipeline *pipeline;
+    struct worker *workers;
+    unsigned worker_count;
+    struct piece *stock;
+    unsigned stock_count;
+    struct piece *free_list;
+    piece_work also;
+    void *also_user;
+    piece_cargo_free free_cargo;
+};
+
+/* Content is overwritten as a whole, so nothing is kept when growing. */
+static bool buffer_reserve(unsigned char **at, size_t *room, size_t need)
+{
+    if (need <= *room)
+        return true;
+    unsigned char *grown = malloc(need);
+    if (grown == NULL)
+        return false;
+    free(*at);
+    *at = grown;
+    *room = need;
+    return true;
+}
+
+bool jbi_piece_reserve(struct piece *piece, size_t raw_len)
+{
+    return buffer_reserve(&piece->raw, &piece->raw_room, raw_len) &&
+           buffer_reserve(&piece->packed, &piece->packed_room, jbi_gzip_bound(raw_len));
+}
+
+bool jbi_piece_extend(struct piece *piece, size_t raw_len)
+{
+    if (raw_len <= piece->raw_room)
+        return true;
+    unsigned char *grown = realloc(piece->raw, raw_len);
+    if (grown == NULL)
+        return false;
+    piece->raw = grown;
+    piece->raw_room = raw_len;
+    return true;
+}
+
+static void work(void *user, unsigned number, void *job)
+{
+    struct pieces *pieces = user;
+    struct worker *worker = &pieces->workers[number];
+    struct piece *piece = job;
+    if (pieces->also != NULL)
+        pieces->also(pieces->also_user, piece, worker->digest);
+    if (pieces->direction == PIECES_UNPACK) {
+        piece->is_good = jbi_gzip_inflate(worker->gzip, piece->packed, piece->packed_len,
+                                          piece->raw, piece->raw_len);
+        return;
+    }
+    piece->packed_len = 0;
+    if (buffer_reserve(&piece->packed, &piece->packed_room, jbi_gzip_bound(piece->raw_len)))
+        piece->packed_len =
+            jbi_gzip_member(worker->gzip, piece->raw, piece->raw_len, piece->packed);
+}
+
+static bool workers_begin(struct pieces *pieces, enum compression compression)
+{
+    for (unsigned i = 0; i < pieces->worker_count; i++) {
+        pieces->workers[i].gzip = jbi_gzip_new(compression);
+        pieces->workers[i].digest = jbi_digest_new();
+        if (pieces->workers[i].gzip == NULL || pieces->workers[i].digest == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool stock_begin(struct pieces *pieces, size_t raw_room)
+{
+    for (unsigned i = 0; i < pieces->stock_count; i++) {
+        if (!buffer_reserve(&pieces->stock[i].raw, &pieces->stock[i].raw_room, raw_room))
+            return false;
+        jbi_pieces_give_back(pieces, &pieces->stock[i]);
+    }
+    return true;
+}
+
+int jbi_pieces_new(struct pieces **out, enum pieces_direction direction, unsigned jobs,
+                   enum compression compression, size_t raw_room, struct jb_error *err)
+{
+    struct pieces *pieces = calloc(1, sizeof *pieces);
+    if (pieces == NULL)
+        return jbi_fail_memory(err);
+    pieces->direction = direction;
+    pieces->worker_count = jbi_worker_count(jobs);
+    pieces->stock_count = 2 * pieces->worker_count + 2;
+    pieces->workers = calloc(pieces->worker_count, sizeof *pieces->workers);
+    pieces->stock = calloc(pieces->stock_count, sizeof *pieces->stock);
+    bool has_memory = pieces->workers != NULL && pieces->stock != NULL &&
+                      workers_begin(pieces, compression) && stock_begin(pieces, raw_room);
+    int code = has_memory ? jbi_pipeline_new(&pieces->pipeline, pieces->worker_count,
+                                             pieces->stock_count, work, pieces, err)
+                          : jbi_fail_memory(err);
+    if (code < 0)
+        jbi_pieces_end(pieces);
+    else
+        *out = pieces;
+    return code;
+}
+
+void jbi_pieces_also(struct pieces *pieces, piece_work also, void *user)
+{
+    pieces->also = also;
+    pieces->also_user = user;
+}
+
+void jbi_pieces_cargo(struct pieces *pieces, piece_cargo_free free_cargo)
+{
+    pieces->free_cargo = free_cargo;
+}
+
+struct piece *jbi_pieces_free_one(struct pieces *pieces)
+{
+    struct piece *piece = pieces->free_list;
+    if (piece != NULL)
+        pieces->free_list = piece->next_free;
+    return piece;
+}
+
+void jbi_pieces_give_back(struct pieces *pieces, struct piece *piece)
+{
+    piece->next_free = pieces->free_list;
+    pieces->free_list = piece;
+}
+
+void jbi_pieces_submit(struct pieces *pieces, struct piece *piece)
+{
+    jbi_pipeline_submit(pieces->pipeline, piece);
+}
+
+struct piece *jbi_pieces_next(struct pieces *pieces)
+{
+    return jbi_pipeline_next(pieces->pipeline);
+}
+
+void jbi_pieces_end(struct pieces *pieces)
+{
+    if (pieces == NULL)
+        return;
+    jbi_pipeline_free(pieces->pipeline);
+    for (unsigned i = 0; pieces->workers != NULL && i < pieces->worker_count; i++) {
+        jbi_gzip_free(pieces->workers[i].gzip);
+        jbi_digest_free(pieces->workers[i].digest);
+    }
+    for (unsigned i = 0; pieces->stock != NULL && i < pieces->stock_count; i++) {
+        if (pieces->free_cargo != NULL)
+            pieces->free_cargo(pieces->stock[i].cargo);
+        free(pieces->stock[i].raw);
+        free(pieces->stock[i].packed);
+    }
+    free(pieces->workers);
+    free(pieces->stock);
+    free(pieces);
+}

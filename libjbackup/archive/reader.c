@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading archives: members into the tar stream they make. */
+#include "archive/reader.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/scope.h"
+#include "os/file.h"
+
+static int feed(void *user, const unsigned char *raw, size_t len, struct jb_error *err)
+{
+    return jbi_untar_feed(user, raw, len, err);
+}
+
+int jbi_archive_read(int fd, const struct members_options *options,
+                     const struct untar_visitor *visitor, void *user, struct members_totals *totals,
+                     struct jb_error *err)
+{
+    struct untar *untar;
+    int code = jbi_untar_new(&untar, visitor, user, options->name, 0, err);
+    if (code < 0)
+        return code;
+    code = jbi_members_unpack(fd, options, false, feed, untar, totals, err);
+    if (code == JB_OK)
+        code = jbi_untar_finish(untar, err);
+    jbi_untar_free(untar);
+    return code == UNTAR_STOP ? JB_OK : code;
+}
+
+/* Feeds the content of the member at *offset, but for its first skip bytes; moves *offset on. */
+static int member_feed(int fd, const char *name, struct gzip *gzip, uint64_t *offset, size_t skip,
+                       struct untar *untar, struct jb_error *err)
+{
+    unsigned char header[GZIP_HEADER_SIZE];
+    uint32_t total, raw_len;
+    ssize_t got = jbi_pread_full(fd, header, sizeof header, *offset);
+    if (got < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot read %s", name);
+    if (got < GZIP_HEADER_SIZE || !jbi_gzip_lengths(header, &total, &raw_len))
+        return jbi_fail(err, JB_ECORRUPT, "%s is damaged at offset %llu: no member begins there",
+                        name, (unsigned long long)*offset);
+    scope_free unsigned char *member = malloc(total);
+    scope_free unsigned char *raw = malloc(raw_len + 1);
+    if (member == NULL || raw == NULL)
+        return jbi_fail_memory(err);
+    got = jbi_pread_full(fd, member, total, *offset);
+    if (got < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot read %s", name);
+    if ((size_t)got < total || !jbi_gzip_inflate(gzip, member, total, raw, raw_len) ||
+        skip > raw_len)
+        return jbi_fail(err, JB_ECORRUPT,
+                        "%s is damaged at offset %llu: the member does not match its checksum",
+                        name, (unsigned long long)*offset);
+    *offset += total;
+    return jbi_untar_feed(untar, raw + skip, raw_len - skip, err);
+}
+
+int jbi_archive_read_from(int fd, const char *name, const struct index_entry *first,
+                          const struct untar_visitor *visitor, void *user, struct jb_error *err)
+{
+    struct untar *untar;
+    int code = jbi_untar_new(&untar, visitor, user, name, first->offset, err);
+    if (code < 0)
+        return code;
+    struct gzip *gzip = jbi_gzip_new(COMPRESSION_FAST);
+    uint64_t offset = first->member;
+    size_t skip = (size_t)first->member_skip;
+    code = gzip == NULL ? jbi_fail_memory(err) : JB_OK;
+    while (code == JB_OK && !jbi_untar_is_done(untar)) {
+        code = member_feed(fd, name, gzip, &offset, skip, untar, err);
+        skip = 0;
+    }
+    jbi_gzip_free(gzip);
+    jbi_untar_free(untar);
+    return code == UNTAR_STOP ? JB_OK : code;
+}

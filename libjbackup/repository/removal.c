@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Takes backups away. Invariant: the manifest goes first, so there is never a backup that is listed
+ * and not whole; only files that the manifest or a note names are removed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/report.h"
+#include "base/scope.h"
+#include "repository/pending.h"
+#include "repository/publish.h"
+
+/* The size if this is the last link of a regular file, else 0. */
+static uint64_t last_link_size(int folder_fd, const char *base)
+{
+    struct stat st;
+    bool is_last = fstatat(folder_fd, base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+                   st.st_nlink == 1;
+    return is_last ? (uint64_t)st.st_size : 0;
+}
+
+static int sweep_file(int category_fd, const char *path, uint64_t *freed, jb_report *report,
+                      struct jb_error *err)
+{
+    const char *base = NULL;
+    scope_fd int folder = jbi_artifact_folder(category_fd, path, &base);
+    if (folder < 0 && errno == ENOENT)
+        return JB_OK;
+    if (folder < 0 && (errno == ENOTDIR || errno == ELOOP)) {
+        jbi_finding(report, JB_WARNING, path, "left where it is: its folder is not a folder");
+        return JB_OK;
+    }
+    if (folder < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot open the folder of \"%s\"", path);
+    uint64_t size = last_link_size(folder, base);
+    if (unlinkat(folder, base, 0) == 0) {
+        *freed += size;
+        return JB_OK;
+    }
+    if (errno == EISDIR) {
+        jbi_finding(report, JB_WARNING, path, "left where it is: it is a folder");
+        return JB_OK;
+    }
+    return errno == ENOENT ? JB_OK : jbi_fail_errno(err, JB_EIO, "cannot remove \"%s\"", path);
+}
+
+static int sweep_database_folder(int category_fd, const char *timestamp, jb_report *report,
+                                 struct jb_error *err)
+{
+    char name[LAYOUT_NAME_SIZE];
+    jbi_database_folder(name, timestamp);
+    if (unlinkat(category_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENOTDIR)
+        return JB_OK;
+    if (errno != ENOTEMPTY && errno != EEXIST)
+        return jbi_fail_errno(err, JB_EIO, "cannot remove folder \"%s\"", name);
+    jbi_finding(report, JB_WARNING, name,
+                "the folder has files that are not of the backup; they were left");
+    jbi_finding_hint(report, "move them away, then remove the folder by hand");
+    return JB_OK;
+}
+
+int jbi_pending_sweep(const struct repository *repository, const struct pending *pending,
+                      uint64_t *freed, jb_report *report, struct jb_error *err)
+{
+    int category_fd = repository->category_fd[pending->category], code = JB_OK;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < pending->count && code == JB_OK; i++)
+        code = sweep_file(category_fd, pending->files[i], &bytes, report, err);
+    if (code == JB_OK)
+        code = sweep_database_folder(category_fd, pending->timestamp, report, err);
+    if (code == JB_OK && fsync(category_fd) < 0)
+        code = jbi_fail_errno(err, JB_EIO, "cannot sync \"%s/%s\"", repository->path,
+                              jbi_category_name(pending->category));
+    if (freed != NULL)
+        *freed += bytes;
+    return code;
+}
+
+static int remove_manifest(const struct repository *repository, const struct manifest *manifest,
+                           struct jb_error *err)
+{
+    char name[LAYOUT_NAME_SIZE];
+    int category_fd = repository->category_fd[manifest->category];
+    jbi_manifest_name(name, manifest->timestamp);
+    if (unlinkat(category_fd, name, 0) < 0)
+        return jbi_fail_errno(err, errno == ENOENT ? JB_ENOTFOUND : JB_EIO,
+                              "cannot remove \"%s/%s\"", jbi_category_name(manifest->category),
+                              name);
+    if (fsync(category_fd) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot sync \"%s/%s\"", repository->path,
+                              jbi_category_name(manifest->category));
+    return JB_OK;
+}
+
+int jbi_repository_remove(struct repository *repository, const struct manifest *manifest,
+                          uint64_t *freed, jb_report *report, struct jb_error *err)
+{
+    struct arena arena = {0};
+    struct pending pending;
+    *freed = 0;
+    if (manifest->pinned) {
+        jbi_fail(err, JB_EINVAL, "backup %s is pinned", manifest->timestamp);
+        jbi_hint(err, "unpin it first: jbackup unpin %s", manifest->timestamp);
+        return JB_EINVAL;
+    }
+    int code = jbi_pending_of(&pending, PENDING_REMOVE, manifest, &arena, err);
+    if (code == JB_OK)
+        code = jbi_pending_save(repository, &pending, err);
+    if (code == JB_OK)
+        code = remove_manifest(repository, manifest, err);
+    if (code == JB_OK) {
+        code = jbi_pending_sweep(repository, &pending, freed, report, err);
+        if (code == JB_OK)
+            code = jbi_pending_drop(repository, err);
+        if (code < 0)
+            jbi_hint(err, "the next backup or cleanup finishes the removal");
+    }
+    jbi_arena_free(&arena);
+    return code;
+}
+
+uint64_t jbi_backup_freed_bytes(const struct repository *repository,
+                                const struct manifest *manifest)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < manifest->artifact_count; i++) {
+        const char *base = NULL;
+        scope_fd int folder = jbi_artifact_folder(repository->category_fd[manifest->category],
+                                                  manifest->artifacts[i].path, &base);
+        if (folder >= 0)
+            bytes += last_link_size(folder, base);
+    }
+    return bytes;
+}

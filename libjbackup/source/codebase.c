@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+/* Capturing a code tree: the walk, what is left out, and what is said of it. */
+#include "source/codebase.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "archive/writer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/report.h"
+#include "base/scope.h"
+#include "os/file.h"
+#include "os/tree.h"
+#include "source/codebase_check.h"
+#include "source/hardlinks.h"
+#include "source/xattrs.h"
+
+struct capture {
+    const struct codebase_source *source;
+    const struct source_job *job;
+    struct archive_writer *writer;
+    struct hardlinks *hardlinks;
+    struct xattrs *xattrs;
+    struct stat repository;
+    struct stat *databases; /* of database_files; st_ino 0: absent */
+    struct artifact *archive;
+};
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && b->st_ino != 0;
+}
+
+/* A database file, or one that SQLite keeps beside it: "x.db-wal" beside "x.db". */
+static bool is_database_file(const struct capture *capture, const struct tree_entry *entry)
+{
+    static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
+    const struct codebase_source *source = capture->source;
+    for (size_t i = 0; i < source->database_count; i++) {
+        if (is_same_file(&entry->st, &capture->databases[i]))
+            return true;
+        const char *path = source->database_files[i];
+        const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+        size_t len = strlen(base);
+        if (strncmp(entry->name, base, len) != 0)
+            continue;
+        struct stat beside;
+        bool is_beside = fstatat(entry->dir_fd, base, &beside, AT_SYMLINK_NOFOLLOW) == 0 &&
+                         is_same_file(&beside, &capture->databases[i]);
+        for (size_t j = 0; is_beside && j < 3; j++) {
+            if (strcmp(entry->name + len, suffixes[j]) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the entry stays out of the archive without a word, because the user wants it so. */
+static bool is_left_out(const struct capture *capture, const struct tree_entry *entry)
+{
+    bool is_folder = S_ISDIR(entry->st.st_mode);
+    return (is_folder && is_same_file(&entry->st, &capture->repository)) ||
+           jbi_is_excluded(capture->source->exclude, entry->path, is_folder) ||
+           (S_ISREG(entry->st.st_mode) && is_database_file(capture, entry));
+}
+
+static void say_unreadable(const struct capture *capture, const char *path, int why)
+{
+    char reason[128];
+    bool is_gone = why == ENOENT || why == ESTALE;
+    jbi_finding(capture->job->report, JB_WARNING, path,
+                is_gone ? "not stored: it vanished while the backup ran (%s)" : "not stored: %s",
+                strerror_r(why, reason, sizeof reason));
+    if (why == EACCES || why == EPERM)
+        jbi_finding_hint(capture->job->report,
+                         "run the backup as a user who may read it, or exclude it");
+}
+
+static void say_outcome(const struct capture *capture, const char *path,
+                        const struct archive_outcome *outcome)
+{
+    jb_report *report = capture->job->report;
+    char reason[128];
+    if (outcome->is_missing)
+        say_unreadable(capture, path, outcome->sys_errno);
+    else if (outcome->is_cut)
+        jbi_finding(report, JB_WARNING, path,
+                    "stored in part: reading failed (%s); zeros stand for the rest",
+                    strerror_r(outcome->sys_errno, reason, sizeof reason));
+    else if (outcome->has_shrunk)
+        jbi_finding(report, JB_WARNING, path,
+                    "it shrank while it was read; zeros stand for what is gone");
+    else if (outcome->has_changed)
+        jbi_finding(report, JB_WARNING, path,
+                    "it changed while it was read; stored as it was read");
+}
+
+static void count(struct capture *capture, enum tar_type type, uint64_t size)
+{
+    struct artifact *archive = capture->archive;
+    archive->files += type == TAR_FILE;
+    archive->folders += type == TAR_FOLDER;
+    archive->links += type == TAR_SYMLINK || type == TAR_HARDLINK;
+    archive->others += type == TAR_FIFO;
+    archive->file_bytes += size;
+}
+
+static int store(struct capture *capture, struct archive_item *item, int fd, struct jb_error *err)
+{
+    struct archive_outcome outcome;
+    int code = jbi_archive_add(capture->writer, item, fd, &outcome, err);
+    if (code < 0)
+        return code;
+    if (!outcome.is_missing)
+        count(capture, item->type, outcome.size);
+    say_outcome(capture, item->path, &outcome);
+    return JB_OK;
+}
+
+/* Opens the file that was looked at, and no other: not what was put in its place since. */
+static int open_regular(const struct tree_entry *entry, struct stat *st)
+{
+    int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    int fd = openat(entry->dir_fd, entry->name, flags | O_NOATIME);
+    if (fd < 0 && errno == EPERM) /* O_NOATIME is the owner's */
+        fd = openat(entry->dir_fd, entry->name, flags);
+    if (fd < 0)
+        return -1;
+    bool is_expected = fstat(fd, st) == 0 && S_ISREG(st->st_mode);
+    if (is_expected)
+        return fd;
+    close(fd);
+    errno = ESTALE;
+    return -1;
+}
+
+static int store_file(struct capture *capture, const struct tree_entry *entry,
+                      struct archive_item *item, struct jb_error *err)
+{
+    scope_fd int fd = open_regular(entry, &item->st);
+    if (fd < 0) {
+        say_unreadable(capture, entry->path, errno);
+        return JB_OK;
+    }
+    item->type = TAR_FILE;
+    if (item->st.st_nlink > 1) {
+        int code = jbi_hardlinks_find(capture->hardlinks, &item->st, item->path, &item->link, err);
+        if (code < 0)
+            return code;
+        item->type = item->link != NULL ? TAR_HARDLINK : TAR_FILE;
+    }
+    if (item->type == TAR_FILE)
+        jbi_xattrs_read(capture->xattrs, entry, fd, capture->job->report, item);
+    return store(capture, item, item->type == TAR_FILE ? fd : -1, err);
+}
+
+static int store_symlink(struct capture *capture, const struct tree_entry *entry,
+                         struct archive_item *item, struct jb_error *err)
+{
+    char target[4097];
+    ssize_t len = readlinkat(entry->dir_fd, entry->name, target, sizeof target);
+    if (len <= 0 || (size_t)len == sizeof target) {
+        say_unreadable(capture, entry->path, len < 0 ? errno : ENAMETOOLONG);
+        return JB_OK;
+    }
+    target[len] = '\0';
+    item->type = TAR_SYMLINK;
+    item->link = target;
+    jbi_xattrs_read(capture->xattrs, entry, -1, capture->job->report, item);
+    return store(capture, item, -1, err);
+}
+
+/* Folders and FIFOs have nothing but their header. */
+static int store_plain(struct capture *capture, const struct tree_entry *entry, enum tar_type type,
+                       struct archive_item *item, struct jb_error *err)
+{
+    item->type = type;
+    jbi_xattrs_read(capture->xattrs, entry, -1, capture->job->report, item);
+    return store(capture, item, -1, err);
+}
+
+static int store_folder(struct capture *capture, const struct tree_entry *entry,
+                        struct archive_item *item, struct jb_error *err)
+{
+    int code = store_plain(capture, entry, TAR_FOLDER, item, err);
+    if (code < 0 || !entry->is_mount || !capture->source->one_file_system)
+        return code;
+    jbi_finding(capture->job->report, JB_WARNING, entry->path,
+                "not entered: it is on another file system");
+    jbi_finding_hint(capture->job->report,
+                     "set \"one_file_system\": false to back it up, or exclude it");
+    return TREE_SKIP;
+}
+
+static int visit(void *user, const struct tree_entry *entry, struct jb_error *err)
+{
+    struct capture *capture = user;
+    jb_report *report = capture->job->report;
+    if (entry->sys_errno != 0) {
+        if (!jbi_is_excluded(capture->source->exclude, entry->path, entry->is_listing))
+            say_unreadable(capture, entry->path, entry->sys_errno);
+        return TREE_GO_ON;
+    }
+    if (is_left_out(capture, entry))
+        return TREE_SKIP;
+    struct archive_item item = {.path = entry->path, .st = entry->st};
+    switch (entry->st.st_mode & S_IFMT) {
+    case S_IFREG:
+        return store_file(capture, entry, &item, err);
+    case S_IFDIR:
+        return store_folder(capture, entry, &item, err);
+    case S_IFLNK:
+        return store_symlink(capture, entry, &item, err);
+    case S_IFIFO:
+        return store_plain(capture, entry, TAR_FIFO, &item, err);
+    case S_IFSOCK:
+        jbi_finding(report, JB_INFO, entry->path, "skipped: a socket, which its server makes anew");
+        return TREE_GO_ON;
+    default:
+        jbi_finding(report, JB_WARNING, entry->path, "skipped: a device file");
+        return TREE_GO_ON;
+    }
+}
+
+static int store_root(struct capture *capture, int root_fd, struct jb_error *err)
+{
+    struct tree_entry root = {.dir_fd = root_fd, .name = ".", .path = "."};
+    struct archive_item item = {.path = "."};
+    if (fstat(root_fd, &item.st) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot look at \"%s\"", capture->source->root);
+    return store_plain(capture, &root, TAR_FOLDER, &item, err);
+}
+
+static void database_files_look(struct capture *capture)
+{
+    const struct codebase_source *source = capture->source;
+    for (size_t i = 0; i < source->database_count; i++) {
+        if (stat(source->database_files[i], &capture->databases[i]) < 0)
+            capture->databases[i].st_ino = 0;
+    }
+}
+
+/* Walks the tree into an archive that has begun. */
+static int capture_tree(struct capture *capture, int root_fd, struct jb_error *err)
+{
+    const struct codebase_source *source = capture->source;
+    if (source->repository_fd >= 0 && fstat(source->repository_fd, &capture->repository) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot look at the repository");
+    scope_free struct stat *databases = calloc(source->database_count + 1, sizeof *databases);
+    capture->databases = databases;
+    capture->hardlinks = jbi_hardlinks_new();
+    capture->xattrs = jbi_xattrs_new();
+    int code = JB_OK;
+    if (databases == NULL || capture->hardlinks == NULL || capture->xattrs == NULL)
+        code = jbi_fail_memory(err);
+    if (code == JB_OK) {
+        database_files_look(capture);
+        code = store_root(capture, root_fd, err);
+    }
+    if (code == JB_OK)
+        code = jbi_tree_walk(root_fd, false, visit, capture, err);
+    jbi_hardlinks_free(capture->hardlinks);
+    jbi_xattrs_free(capture->xattrs);
+    return code;
+}
+
+static int make_file(int dir_fd, const char *name, struct jb_error *err)
+{
+    int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd < 0 ? jbi_fail_errno(err, JB_EIO, "cannot make \"%s\"", name) : fd;
+}
+
+static int write_archive(struct capture *capture, int root_fd, int archive_fd, int index_fd,
+                         struct archive_totals *totals, struct jb_error *err)
+{
+    const struct source_job *job = capture->job;
+    struct members_options options = {
+        .compression = job->compression,
+        .jobs = job->jobs,
+        .hooks = job->hooks,
+        .step = "code",
+        .name = capture->archive->path,
+    };
+    int code = jbi_archive_begin(&capture->writer, archive_fd, index_fd, &options, err);
+    if (code < 0)
+        return code;
+    code = capture_tree(capture, root_fd, err);
+    if (code == JB_OK)
+        code = jbi_archive_end(capture->writer, totals, err);
+    jbi_archive_free(capture->writer);
+    if (code == JB_OK && (fsync(archive_fd) < 0 || fsync(index_fd) < 0))
+        code = jbi_fail_errno(err, JB_EIO, "cannot write the code archive to disk");
+    return code;
+}
+
+static void artifact_fill(struct artifact *artifact, const struct members_totals *totals)
+{
+    artifact->size = totals->size;
+    artifact->raw_size = totals->raw_size;
+    memcpy(artifact->sha256, totals->sha256, sizeof artifact->sha256);
+}
+
+static int codebase_capture(const void *config, const struct source_job *job, int category_fd,
+                            struct artifact *artifacts, size_t *count, struct jb_error *err)
+{
+    const struct codebase_source *source = config;
+    struct artifact *archive = &artifacts[0], *index = &artifacts[1];
+    struct capture capture = {.source = source, .job = job, .archive = archive};
+    struct archive_totals totals;
+    int64_t begin_ms = jbi_monotonic_ms();
+
+    *archive = (struct artifact){.kind = ARTIFACT_CODEBASE};
+    *index = (struct artifact){.kind = ARTIFACT_INDEX};
+    archive->path = jbi_arena_printf(job->arena, "codebase_%s.tar.gz", job->timestamp);
+    index->path = jbi_arena_printf(job->arena, "codebase_%s.index.jsonl.gz", job->timestamp);
+    archive->from = index->from = jbi_arena_text(job->arena, source->root);
+    if (archive->path == NULL || index->path == NULL || archive->from == NULL)
+        return jbi_fail_memory(err);
+
+    scope_fd int root_fd = open(source->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root_fd < 0) {
+        jbi_fail_errno(err, JB_EIO, "cannot read the code folder \"%s\"", source->root);
+        jbi_hint(err,
+                 "check \"root\" in jbackup.json and the rights of the user who runs the backup");
+        return JB_EIO;
+    }
+    scope_fd int archive_fd = make_file(category_fd, archive->path, err);
+    scope_fd int index_fd = archive_fd < 0 ? archive_fd : make_file(category_fd, index->path, err);
+    if (index_fd < 0)
+        return index_fd;
+    int code = write_archive(&capture, root_fd, archive_fd, index_fd, &totals, err);
+    if (code < 0)
+        return code;
+    artifact_fill(archive, &totals.archive);
+    artifact_fill(index, &totals.index);
+    archive->duration_ms = jbi_monotonic_ms() - begin_ms;
+    *count = 2;
+    return JB_OK;
+}
+
+const struct source_ops jbi_codebase_source = {
+    .name = "codebase",
+    .capture = codebase_capture,
+    .check = jbi_codebase_check,
+};

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef JBI_SOURCE_CODEBASE_FOLLOW_H
+#define JBI_SOURCE_CODEBASE_FOLLOW_H
+
+#include "adapter/digest.h"
+#include "archive/reader.h"
+
+/* An archive being read, held against its index entry by entry. */
+struct follow {
+    struct index_reader *index;
+    struct digest *digest;
+    const char *below; /* only entries of this path and below it; "." for all */
+    struct index_entry expected;
+};
+
+int jbi_follow_begin(struct follow *follow, int index_fd, const char *index_name, const char *below,
+                     struct jb_error *err);
+void jbi_follow_end(struct follow *follow);
+
+/* Moves expected to the next entry of the index: 1, 0 at its end, or a negative code. */
+int jbi_follow_next(struct follow *follow, struct jb_error *err);
+
+/* What differs between the archive's entry and the expected one: "size, mode", or "" if nothing. */
+#define FOLLOW_DIFFERENCE_SIZE 128
+void jbi_follow_compare(const struct follow *follow, const struct tar_entry *entry,
+                        char difference[FOLLOW_DIFFERENCE_SIZE]);
+
+/* The content of the expected file: begin, add, and whether it was the right one. */
+void jbi_follow_content_begin(struct follow *follow);
+void jbi_follow_content_add(struct follow *follow, const unsigned char *from, size_t len);
+bool jbi_follow_content_is_right(struct follow *follow);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Laying code out in an empty folder. The archive is read along its index, so every entry and
+ * every content is compared before it counts as restored.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/scope.h"
+#include "os/file.h"
+#include "source/codebase.h"
+#include "source/codebase_follow.h"
+#include "source/place.h"
+
+/* A hard link whose first name lies outside the wanted path: its content is fetched afterwards. */
+struct deferred {
+    struct deferred *next;
+    const char *path, *link;
+};
+
+struct stage {
+    const struct source_job *job;
+    struct place *place;
+    struct follow follow;
+    struct arena *arena;
+    struct deferred *deferred;
+    const char *as;         /* the one file under way gets this name; NULL: its own */
+    struct tar_entry entry; /* the file under way */
+    struct arena entry_arena;
+    int fd;           /* of the file under way, or -1 */
+    bool is_complete; /* all that was wanted has come */
+    struct codebase_staged *staged;
+    uint64_t written;
+};
+
+static bool is_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    return strcmp(folder, ".") == 0 ||
+           (strncmp(path, folder, len) == 0 && (path[len] == '\0' || path[len] == '/'));
+}
+
+/* A copy of a file's entry for the time until its content is complete. */
+static int entry_keep(struct stage *stage, const struct tar_entry *entry, struct jb_error *err)
+{
+    struct arena *arena = &stage->entry_arena;
+    jbi_arena_free(arena);
+    stage->entry = *entry;
+    stage->entry.path = jbi_arena_text(arena, entry->path);
+    struct tar_xattr *xattrs = jbi_arena_alloc(arena, (entry->xattr_count + 1) * sizeof *xattrs);
+    bool has_memory = stage->entry.path != NULL && xattrs != NULL;
+    for (size_t i = 0; has_memory && i < entry->xattr_count; i++) {
+        xattrs[i].name = jbi_arena_text(arena, entry->xattrs[i].name);
+        xattrs[i].value = jbi_arena_textn(arena, entry->xattrs[i].value, entry->xattrs[i].len);
+        xattrs[i].len = entry->xattrs[i].len;
+        has_memory = xattrs[i].name != NULL && xattrs[i].value != NULL;
+    }
+    stage->entry.xattrs = xattrs;
+    return has_memory ? JB_OK : jbi_fail_memory(err);
+}
+
+static int defer(struct stage *stage, const struct tar_entry *entry, struct jb_error *err)
+{
+    struct deferred *deferred = jbi_arena_alloc(stage->arena, sizeof *deferred);
+    if (deferred == NULL)
+        return jbi_fail_memory(err);
+    deferred->path = jbi_arena_text(stage->arena, entry->path);
+    deferred->link = jbi_arena_text(stage->arena, entry->link);
+    if (deferred->path == NULL || deferred->link == NULL)
+        return jbi_fail_memory(err);
+    deferred->next = stage->deferred;
+    stage->deferred = deferred;
+    return JB_OK;
+}
+
+static int stage_entry(void *user, const struct tar_entry *entry, uint64_t offset,
+                       struct jb_error *err)
+{
+    struct stage *stage = user;
+    char difference[FOLLOW_DIFFERENCE_SIZE];
+    (void)offset;
+    int code = jbi_follow_next(&stage->follow, err);
+    if (code < 1) {
+        stage->is_complete = code == 0;
+        return code < 0 ? code : UNTAR_STOP;
+    }
+    jbi_follow_compare(&stage->follow, entry, difference);
+    if (difference[0] != '\0')
+        return jbi_fail(err, JB_ECORRUPT, "\"%s\": the archive and its index differ: %s",
+                        entry->path, difference);
+    if (entry->type == TAR_HARDLINK && !is_below(entry->link, stage->follow.below))
+        return defer(stage, entry, err);
+    struct tar_entry placed = *entry;
+    if (stage->as != NULL)
+        placed.path = stage->as;
+    stage->staged->files += entry->type == TAR_FILE;
+    stage->staged->file_bytes += entry->size;
+    code = jbi_place_entry(stage->place, &placed, &stage->fd, err);
+    if (code == JB_OK && stage->fd >= 0)
+        code = entry_keep(stage, &placed, err);
+    jbi_follow_content_begin(&stage->follow);
+    return code;
+}
+
+static int stage_content(void *user, const unsigned char *from, size_t len, struct jb_error *err)
+{
+    struct stage *stage = user;
+    jbi_follow_content_add(&stage->follow, from, len);
+    if (jbi_write_full(stage->fd, from, len) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot write \"%s\"", stage->entry.path);
+    stage->written += len;
+    return jbi_progress(stage->job->hooks, "restore code", stage->written, 0, "bytes", err);
+}
+
+static int stage_end(void *user, struct jb_error *err)
+{
+    struct stage *stage = user;
+    if (stage->fd < 0)
+        return JB_OK;
+    if (!jbi_follow_content_is_right(&stage->follow))
+        return jbi_fail(err, JB_ECORRUPT,
+                        "\"%s\": its content does not have the digest in the index",
+                        stage->entry.path);
+    int fd = stage->fd;
+    stage->fd = -1;
+    int code = jbi_place_file_end(stage->place, &stage->entry, fd, err);
+    /* Nothing lies below a file. */
+    stage->is_complete = strcmp(stage->follow.expected.path, stage->follow.below) == 0;
+    return code == JB_OK && stage->is_complete ? UNTAR_STOP : code;
+}
+
+static const struct untar_visitor stage_visitor = {stage_entry, stage_content, stage_end};
+
+struct opened {
+    int archive_fd, index_fd;
+    const char *archive_name, *index_name;
+};
+
+/* The entry of path, or the first below it; JB_ENOTFOUND. Its texts belong to the follow. */
+static int find_first(const struct opened *opened, const char *path, struct index_entry *first,
+                      struct jb_error *err)
+{
+    struct index_reader *index;
+    int code = jbi_index_open(&index, opened->index_fd, opened->index_name, err);
+    if (code < 0)
+        return code;
+    code = jbi_index_next_below(index, path, first, err);
+    jbi_index_close(index);
+    first->path = first->link = NULL;
+    if (code == 0) {
+        code = jbi_fail(err, JB_ENOTFOUND, "there is no \"%s\" in the backup", path);
+        jbi_hint(err, "\"jbackup files TIMESTAMP\" lists what is in it");
+    }
+    return code;
+}
+
+/* After the archive's last entry: the index must not promise more. */
+static int expect_no_more(struct stage *stage, struct jb_error *err)
+{
+    int code = jbi_follow_next(&stage->follow, err);
+    if (code == 1)
+        return jbi_fail(err, JB_ECORRUPT, "\"%s\" is in the index, but not in the archive",
+                        stage->follow.expected.path);
+    return code;
+}
+
+/* Reads path and what is below it from just the members that hold it. */
+static int stage_below(struct stage *stage, const struct opened *opened, const char *path,
+                       struct jb_error *err)
+{
+    struct index_entry first;
+    int code = find_first(opened, path, &first, err);
+    if (code < 0)
+        return code;
+    stage->is_complete = false;
+    code = jbi_follow_begin(&stage->follow, opened->index_fd, opened->index_name, path, err);
+    if (code < 0)
+        return code;
+    code = jbi_archive_read_from(opened->archive_fd, opened->archive_name, &first, &stage_visitor,
+                                 stage, err);
+    if (code == JB_OK && !stage->is_complete)
+        code = expect_no_more(stage, err);
+    jbi_follow_end(&stage->follow);
+    return code;
+}
+
+static int stage_deferred(struct stage *stage, const struct opened *opened, struct jb_error *err)
+{
+    int code = JB_OK;
+    for (struct deferred *at = stage->deferred; at != NULL && code == JB_OK; at = at->next) {
+        stage->as = at->path;
+        code = stage_below(stage, opened, at->link, err);
+    }
+    return code;
+}
+
+static int stage_all(struct stage *stage, const struct opened *opened, struct jb_error *err)
+{
+    struct members_options options = {
+        .jobs = stage->job->jobs,
+        .hooks = stage->job->hooks,
+        .step = "restore code",
+        .name = opened->archive_name,
+    };
+    int code = jbi_follow_begin(&stage->follow, opened->index_fd, opened->index_name, ".", err);
+    if (code < 0)
+        return code;
+    code = jbi_archive_read(opened->archive_fd, &options, &stage_visitor, stage, NULL, err);
+    if (code == JB_OK)
+        code = expect_no_more(stage, err);
+    jbi_follow_end(&stage->follow);
+    return code;
+}
+
+static int open_stored(int category_fd, const char *path, struct jb_error *err)
+{
+    int fd = openat(category_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        jbi_fail_errno(err, JB_EIO, "cannot open %s", path);
+    return fd;
+}
+
+int jbi_codebase_stage(const struct source_job *job, int category_fd,
+                       const struct artifact *archive, const struct artifact *index, int dir_fd,
+                       const char *path, struct codebase_staged *staged, struct jb_error *err)
+{
+    struct stage stage = {.job = job, .arena = job->arena, .fd = -1, .staged = staged};
+    *staged = (struct codebase_staged){0};
+    scope_fd int archive_fd = open_stored(category_fd, archive->path, err);
+    scope_fd int index_fd = archive_fd < 0 ? -1 : open_stored(category_fd, index->path, err);
+    if (index_fd < 0)
+        return JB_EIO;
+    struct opened opened = {archive_fd, index_fd, archive->path, index->path};
+    int code = jbi_place_new(&stage.place, dir_fd, err);
+    if (code < 0)
+        return code;
+    code = path == NULL ? stage_all(&stage, &opened, err) : stage_below(&stage, &opened, path, err);
+    if (code == JB_OK)
+        code = stage_deferred(&stage, &opened, err);
+    if (code == JB_OK)
+        code = jbi_place_finish(stage.place, job->report, err);
+    if (stage.fd >= 0)
+        close(stage.fd);
+    jbi_place_free(stage.place);
+    jbi_arena_free(&stage.entry_arena);
+    return code;
+}

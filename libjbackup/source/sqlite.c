@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * SQLite databases as a source: copy, then check, digest and pack the copy at the same time.
+ * Invariant: the copy in the scratch folder is removed by the function that made it, on every way.
+ */
+#include "source/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "adapter/sqlite.h"
+#include "archive/members.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/report.h"
+#include "base/scope.h"
+#include "source/sqlite_inspection.h"
+
+#define SCRATCH_NAME_SIZE 48
+
+/* Makes an empty file of a new name in the scratch folder, which other runs may use as well. */
+static int scratch_make(const struct source_job *job, char name[SCRATCH_NAME_SIZE], int *fd,
+                        struct jb_error *err)
+{
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(name, SCRATCH_NAME_SIZE, "sqlite-%d-%u.db", (int)getpid(), i);
+        *fd =
+            openat(job->scratch_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (*fd >= 0 || errno != EEXIST)
+            break;
+    }
+    if (*fd < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot make a temporary file \"%s\"", name);
+    return JB_OK;
+}
+
+static void scratch_remove(const struct source_job *job, const char *name)
+{
+    unlinkat(job->scratch_fd, name, 0);
+}
+
+static struct members_options packing(const struct source_job *job, const char *step,
+                                      const char *path)
+{
+    return (struct members_options){
+        .compression = job->compression,
+        .jobs = job->jobs,
+        .hooks = job->hooks,
+        .step = step,
+        .name = path,
+    };
+}
+
+/* ---- Capture ------------------------------------------------------------------------------- */
+
+static int pack(const struct source_job *job, int copy_fd, int category_fd,
+                struct artifact *artifact, struct jb_error *err)
+{
+    struct members_options options = packing(job, "pack database", artifact->path);
+    struct members_totals totals;
+    scope_fd int out = openat(category_fd, artifact->path,
+                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (out < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot make \"%s\"", artifact->path);
+    int code = jbi_members_pack(copy_fd, out, &options, &totals, err);
+    if (code < 0)
+        return code;
+    if (fsync(out) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot write \"%s\"", artifact->path);
+    artifact->size = totals.size;
+    artifact->raw_size = totals.raw_size;
+    memcpy(artifact->sha256, totals.sha256, sizeof artifact->sha256);
+    memcpy(artifact->raw_sha256, totals.raw_sha256, sizeof artifact->raw_sha256);
+    return JB_OK;
+}
+
+/* Passes on what the inspection found: damage ends the backup, the rest is worth a warning. */
+static int judge_copy(const struct source_job *job, const struct sqlite_source *source,
+                      const struct sqlite_found *found, struct jb_error *err)
+{
+    if (found->damage.len > 0) {
+        jbi_fail(err, JB_EDATABASE, "database \"%s\" is damaged: %s", source->path,
+                 found->damage.at);
+        jbi_hint(err, "REINDEX mends indexes; else restore the last good backup, or rescue what "
+                      "can be read with the command .recover of sqlite3");
+        return JB_EDATABASE;
+    }
+    if (found->unchecked.len > 0) {
+        jbi_finding(job->report, JB_WARNING, source->path, "was not checked in full: %s",
+                    found->unchecked.at);
+        jbi_finding_hint(job->report, "the backup is whole; only the application can check this");
+    }
+    if (found->orphan_rows > 0) {
+        jbi_finding(job->report, JB_WARNING, source->path,
+                    "%llu rows have a foreign key that leads nowhere, in %s",
+                    (unsigned long long)found->orphan_rows, found->orphans.at);
+        jbi_finding_hint(job->report, "PRAGMA foreign_key_check lists them; the backup holds them "
+                                      "as they are");
+    }
+    return JB_OK;
+}
+
+static void artifact_take(struct artifact *artifact, const struct sqlite_found *found)
+{
+    artifact->tables = found->digests.tables;
+    artifact->table_count = found->digests.table_count;
+    memcpy(artifact->schema_sha256, found->digests.schema_sha256, sizeof artifact->schema_sha256);
+}
+
+static int copy_pack_and_check(const struct sqlite_source *source, const struct source_job *job,
+                               const char *scratch, int copy_fd, int category_fd,
+                               struct artifact *artifact, struct jb_error *err)
+{
+    struct inspection *inspection;
+    struct sqlite_found found = {0};
+    int code = jbi_progress(job->hooks, "copy database", 0, 0, "bytes", err);
+    if (code == JB_OK)
+        code = jbi_sqlite_copy(source->path, job->scratch_fd, scratch, err);
+    if (code == JB_OK)
+        code = jbi_inspection_begin(&inspection, job->scratch_fd, scratch, source->path, true,
+                                    job->arena, err);
+    if (code < 0)
+        return code;
+    code = pack(job, copy_fd, category_fd, artifact, err);
+    if (code < 0) {
+        jbi_inspection_discard(inspection);
+        return code;
+    }
+    code = jbi_inspection_end(inspection, job->hooks, "check database", artifact->raw_size, &found,
+                              err);
+    if (code == JB_OK)
+        code = judge_copy(job, source, &found, err);
+    artifact_take(artifact, &found);
+    jbi_sqlite_found_free(&found);
+    return code;
+}
+
+static int capture(const void *config, const struct source_job *job, int category_fd,
+                   struct artifact *artifacts, size_t *count, struct jb_error *err)
+{
+    const struct sqlite_source *source = config;
+    int64_t start_ms = jbi_monotonic_ms();
+    *count = 0;
+    artifacts[0] = (struct artifact){
+        .kind = ARTIFACT_SQLITE,
+        .name = jbi_arena_text(job->arena, source->name),
+        .path = jbi_arena_printf(job->arena, "db_%s/sqlite_%s.db.gz", job->timestamp, source->name),
+        .from = jbi_arena_text(job->arena, source->path),
+        .server_version = jbi_sqlite_version(),
+    };
+    if (artifacts[0].name == NULL || artifacts[0].path == NULL || artifacts[0].from == NULL)
+        return jbi_fail_memory(err);
+    char scratch[SCRATCH_NAME_SIZE];
+    scope_fd int copy_fd = -1;
+    int code = scratch_make(job, scratch, &copy_fd, err);
+    if (code < 0)
+        return code;
+    code = copy_pack_and_check(source, job, scratch, copy_fd, category_fd, &artifacts[0], err);
+    scratch_remove(job, scratch);
+    artifacts[0].duration_ms = jbi_monotonic_ms() - start_ms;
+    *count = code == JB_OK ? 1 : 0;
+    return code;
+}
+
+/* ---- Check --------------------------------------------------------------------------------- */
+
+/* An ERROR finding on one table of the artifact. */
+static void table_finding(const struct source_job *job, const struct artifact *artifact,
+                          const struct table *table, const char *message)
+{
+    const char *subject =
+        jbi_arena_printf(job->arena, "%s: table \"%s\"", artifact->path, table->name);
+    jbi_finding(job->report, JB_ERROR, subject != NULL ? subject : artifact->path, "%s", message);
+}
+
+static void compare_table(const struct source_job *job, const struct artifact *artifact,
+                          const struct table *recorded, const struct table *found)
+{
+    char message[96];
+    if (recorded->rows != found->rows) {
+        snprintf(message, sizeof message, "has %llu rows, %llu were backed up",
+                 (unsigned long long)found->rows, (unsigned long long)recorded->rows);
+        table_finding(job, artifact, found, message);
+    } else if (strcmp(recorded->sha256, found->sha256) != 0) {
+        table_finding(job, artifact, found, "its content differs from what was backed up");
+    }
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct table *const *first = a, *const *second = b;
+    return strcmp((*first)->name, (*second)->name);
+}
+
+static const struct table **sorted(const struct table *tables, size_t count)
+{
+    const struct table **list = calloc(count + 1, sizeof *list);
+    if (list == NULL)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        list[i] = &tables[i];
+    qsort(list, count, sizeof *list, by_name);
+    return list;
+}
+
+/* Both lists are sorted and end with a NULL. */
+static int compare_tables(const struct source_job *job, const struct artifact *artifact,
+                          const struct sqlite_digests *found, struct jb_error *err)
+{
+    scope_free const struct table **recorded = sorted(artifact->tables, artifact->table_count);
+    scope_free const struct table **present = sorted(found->tables, found->table_count);
+    if (recorded == NULL || present == NULL)
+        return jbi_fail_memory(err);
+    const struct table **was = recorded, **is = present;
+    while (*was != NULL || *is != NULL) {
+        int order = *was == NULL ? 1 : *is == NULL ? -1 : strcmp((*was)->name, (*is)->name);
+        if (order == 0)
+            compare_table(job, artifact, *was++, *is++);
+        else if (order < 0)
+            table_finding(job, artifact, *was++, "is missing in the copy");
+        else
+            table_finding(job, artifact, *is++, "was not there when the backup was made");
+    }
+    return JB_OK;
+}
+
+static int compare_found(const struct source_job *job, const struct artifact *artifact,
+                         const struct sqlite_found *found, struct source_checked *checked,
+                         struct jb_error *err)
+{
+    if (found->damage.len > 0)
+        jbi_finding(job->report, JB_ERROR, artifact->path, "the database in it is damaged: %s",
+                    found->damage.at);
+    if (!found->is_digested)
+        return JB_OK;
+    checked->tables += found->digests.table_count;
+    if (strcmp(found->digests.schema_sha256, artifact->schema_sha256) != 0)
+        jbi_finding(job->report, JB_ERROR, artifact->path,
+                    "its schema differs from what was backed up");
+    return compare_tables(job, artifact, &found->digests, err);
+}
+
+/* What the file itself says is wrong with it is a finding; all else ends the check. */
+static int as_finding(const struct source_job *job, const struct artifact *artifact, int code,
+                      const struct jb_error *reason, struct jb_error *err)
+{
+    if (code == JB_ECORRUPT || code == JB_EDATABASE || code == JB_EUNSUPPORTED) {
+        jbi_finding(job->report, JB_ERROR, artifact->path, "%s", reason->text);
+        return JB_OK;
+    }
+    if (code < 0 && err != NULL && err->code == 0)
+        *err = *reason;
+    return code;
+}
+
+static int check_content(const struct source_job *job, const struct artifact *artifact,
+                         const char *scratch, struct source_checked *checked, struct jb_error *err)
+{
+    struct inspection *inspection;
+    struct sqlite_found found = {0};
+    struct jb_error reason = {0};
+    int code = jbi_inspection_begin(&inspection, job->scratch_fd, scratch, artifact->path, false,
+                                    job->arena, &reason);
+    if (code == JB_OK)
+        code = jbi_inspection_end(inspection, job->hooks, "check database", artifact->raw_size,
+                                  &found, &reason);
+    if (code == JB_OK)
+        code = compare_found(job, artifact, &found, checked, &reason);
+    jbi_sqlite_found_free(&found);
+    return as_finding(job, artifact, code, &reason, err);
+}
+
+static bool is_raw_equal(const struct artifact *artifact, const struct members_totals *totals)
+{
+    return totals->raw_size == artifact->raw_size &&
+           strcmp(totals->raw_sha256, artifact->raw_sha256) == 0;
+}
+
+static int unpack_and_check(const struct source_job *job, const struct artifact *artifact,
+                            int in_fd, const char *scratch, int copy_fd,
+                            struct source_checked *checked, struct jb_error *err)
+{
+    struct members_options options = packing(job, "unpack database", artifact->path);
+    struct members_totals totals;
+    struct jb_error reason = {0};
+    int code = jbi_members_unpack_to(in_fd, copy_fd, &options, &totals, &reason);
+    if (code == JB_OK || code == JB_ECORRUPT) {
+        checked->bytes_read += totals.size;
+        checked->sha256_known = true;
+        memcpy(checked->sha256, totals.sha256, sizeof checked->sha256);
+    }
+    if (code < 0)
+        return as_finding(job, artifact, code, &reason, err);
+    if (!is_raw_equal(artifact, &totals))
+        jbi_finding(job->report, JB_ERROR, artifact->path,
+                    "the database in it is not the one that was backed up (%llu bytes, SHA-256 %s)",
+                    (unsigned long long)totals.raw_size, totals.raw_sha256);
+    return check_content(job, artifact, scratch, checked, err);
+}
+
+static int check(const struct source_job *job, int category_fd, const struct artifact *artifact,
+                 struct source_checked *checked, struct jb_error *err)
+{
+    scope_fd int in_fd = openat(category_fd, artifact->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (in_fd < 0) {
+        jbi_finding(job->report, JB_ERROR, artifact->path, "cannot be opened: %s",
+                    strerrordesc_np(errno));
+        return JB_OK;
+    }
+    char scratch[SCRATCH_NAME_SIZE];
+    scope_fd int copy_fd = -1;
+    int code = scratch_make(job, scratch, &copy_fd, err);
+    if (code < 0)
+        return code;
+    code = unpack_and_check(job, artifact, in_fd, scratch, copy_fd, checked, err);
+    scratch_remove(job, scratch);
+    return code;
+}
+
+/* ---- Stage --------------------------------------------------------------------------------- */
+
+static int stage_into(const struct source_job *job, int in_fd, int out_fd, int dir_fd,
+                      const struct artifact *artifact, struct jb_error *err)
+{
+    struct members_options options = packing(job, "restore database", artifact->path);
+    struct members_totals totals;
+    int code = jbi_members_unpack_to(in_fd, out_fd, &options, &totals, err);
+    if (code < 0)
+        return code;
+    if (!is_raw_equal(artifact, &totals)) {
+        jbi_fail(err, JB_ECORRUPT, "the database in \"%s\" is not the one that was backed up",
+                 artifact->path);
+        jbi_hint(err, "restore from another backup; verify tells which ones are sound");
+        return JB_ECORRUPT;
+    }
+    if (fsync(out_fd) < 0 || fsync(dir_fd) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot write the database of \"%s\"", artifact->path);
+    return JB_OK;
+}
+
+int jbi_sqlite_stage(const struct source_job *job, int category_fd, const struct artifact *artifact,
+                     int dir_fd, const char *name, struct jb_error *err)
+{
+    scope_fd int in_fd = openat(category_fd, artifact->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (in_fd < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot open \"%s\"", artifact->path);
+    scope_fd int out_fd =
+        openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (out_fd < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot make \"%s\"", name);
+    int code = stage_into(job, in_fd, out_fd, dir_fd, artifact, err);
+    if (code < 0)
+        unlinkat(dir_fd, name, 0);
+    return code;
+}
+
+const struct source_ops jbi_sqlite_source = {
+    .name = "sqlite",
+    .capture = capture,
+    .check = check,
+};

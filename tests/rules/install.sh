@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# meson install puts everything in its place, and a program builds against what was installed,
+# shared and static, with nothing but pkg-config.
+. "$(dirname "$0")/../tap.sh"
+root=$(cd "$(dirname "$0")/../.." && pwd)
+dest=$scratch/dest
+usr=$dest/usr
+
+build() {
+    meson setup "$scratch/build" "$root" --prefix=/usr --libdir=lib -Dbuildtype=release \
+        -Dtests=false && ninja -C "$scratch/build"
+}
+check "a release build without tests" build
+check "meson install" env DESTDIR="$dest" meson install -C "$scratch/build" --no-rebuild
+
+for file in include/jbackup.h lib/libjbackup.so lib/libjbackup.so.0 lib/libjbackup.a \
+    lib/pkgconfig/libjbackup.pc bin/jbackup share/man/man1/jbackup.1; do
+    check "installs $file" test -s "$usr/$file"
+done
+strays() {
+    (cd "$dest" && find . ! -type d) | grep -Ev '^\./usr/include/jbackup\.h$' |
+        grep -Ev '^\./usr/lib/(libjbackup\.(a|so[.0-9]*)|pkgconfig/libjbackup\.pc)$' |
+        grep -Ev '^\./usr/(bin/jbackup|share/(man/man[1-8]|bash-completion/completions)/jbackup)'
+}
+check "installs nothing else" test -z "$(strays)"
+check "the package file names no build folder" \
+    test -z "$(grep -F "$scratch" "$usr/lib/pkgconfig/libjbackup.pc")"
+
+export PKG_CONFIG_PATH=$usr/lib/pkgconfig
+unset CFLAGS LDFLAGS
+compile() { # OUTPUT PKG-CONFIG-OPTION... -- GCC-OPTION...
+    local output=$1 options=() flags
+    shift
+    while [[ $1 != -- ]]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    read -ra flags < <(pkg-config --define-variable=prefix="$usr" "${options[@]}" \
+        --cflags --libs libjbackup)
+    gcc -std=c11 -Wall -Wextra -Werror "$@" -o "$output" "$root/examples/embed.c" "${flags[@]}"
+}
+mkdir -p "$scratch/app/instance"
+echo 'DATABASE_URL=sqlite:///instance/app.db' >"$scratch/app/.env"
+chmod 600 "$scratch/app/.env"
+sqlite3 "$scratch/app/instance/app.db" 'create table t(a); insert into t values (1), (2);'
+
+check "the example builds with the shared library" compile "$scratch/shared" -- \
+    -Wl,-rpath,"$usr/lib"
+check "it is linked to libjbackup.so.0" grep -q 'NEEDED.*libjbackup.so.0' \
+    <(readelf -d "$scratch/shared" 2>/dev/null)
+check "it makes a backup" "$scratch/shared" "$scratch/app"
+check "the example builds statically" compile "$scratch/static" --static -- -static
+check_fails "it needs no shared object at all" grep -q NEEDED \
+    <(readelf -d "$scratch/static" 2>/dev/null)
+check "it makes a backup, too" "$scratch/static" "$scratch/app"
+check "two backups are there" test "$(find "$scratch/app/backups" -name 'manifest_*.json' |
+    wc -l)" -eq 2
+check_fails "a static build without pkg-config's list fails" gcc -static -I"$usr/include" \
+    -o "$scratch/broken" "$root/examples/embed.c" -L"$usr/lib" -ljbackup
+done_testing

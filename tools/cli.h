@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOLS_CLI_H
+#define TOOLS_CLI_H
+
+/*
+ * What the tools share. A tool is two tables, its options and its commands; they drive parsing,
+ * the help texts and the messages. cli_main parses, opens the project, calls the command's verb,
+ * prints findings, result or JSON, and returns the exit status.
+ */
+#include <jbackup.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+enum {
+    CLI_PROJECT,
+    CLI_BACKUP_DIR,
+    CLI_JSON,
+    CLI_QUIET,
+    CLI_VERBOSE,
+    CLI_NO_COLOR,
+    CLI_HELP,
+    CLI_VERSION,
+    CLI_OWN_OPTIONS, /* the number of a tool's first own option */
+    CLI_OPTIONS_MAX = 64,
+    CLI_COMMANDS_MAX = 32
+};
+
+#define CLI_OPERANDS_MAX 4
+
+/* What an option is for one command: CLI_BIT of each in struct cli_command. */
+#define CLI_BIT(option) (UINT64_C(1) << (option))
+
+struct cli_option {
+    const char *name;     /* without the dashes */
+    const char *argument; /* "TEXT"; NULL: the option takes none */
+    const char *help;
+};
+
+struct cli;
+
+struct cli_command {
+    const char *name;
+    const char *operands; /* "", "TS", "TS TS", "[TS]": bracketed ones may be left out */
+    uint64_t options;     /* the tool's own that it knows */
+    const char *help;     /* at most 50 characters */
+    const char *more;     /* paragraphs for `help COMMAND`, lines of at most 80 columns; or NULL */
+    /* The verb. NULL: the built-in help. */
+    int (*call)(const struct cli *cli, jb_project *project, jb_report **report,
+                struct jb_error *err);
+    void (*print)(const struct cli *cli, const jb_report *report);
+};
+
+struct cli_tool {
+    const char *name;
+    const char *about; /* one line */
+    const struct cli_option *options;
+    size_t option_count;
+    const struct cli_command *commands;
+    size_t command_count;
+};
+
+/* One run of a tool. */
+struct cli {
+    const struct cli_tool *tool;
+    const struct cli_command *command;
+    const char *value[CLI_OPTIONS_MAX]; /* NULL: not given; "" for an option without argument */
+    const char *operand[CLI_OPERANDS_MAX];
+    size_t operand_count;
+    bool is_verbose;
+    bool is_table_padded; /* standard output is a terminal */
+    bool is_out_colored, is_err_colored;
+};
+
+/* The whole of main(). */
+int cli_main(const struct cli_tool *tool, int argc, char **argv);
+
+/* ---- cli_options.c: the command line ------------------------------------------------------ */
+
+/* Fills cli from argv; JB_EINVAL with a text that names the nearest word. */
+int cli_parse(struct cli *cli, int argc, char **argv, struct jb_error *err);
+/* NULL if there is none of that name. */
+const struct cli_command *cli_command_find(const struct cli_tool *tool, const char *name);
+/* Sets err->code to JB_EINVAL and its texts, unless it has some; hint may be NULL. Returns
+ * JB_EINVAL. */
+int cli_usage(struct jb_error *err, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* As cli_usage, for a word that is not one of words; names the nearest, or all. dashes is what
+ * stands before each: "--" or "". */
+int cli_usage_word(struct jb_error *err, const char *what, const char *dashes, const char *word,
+                   const char *const *words, size_t count);
+int cli_unknown_command(const struct cli_tool *tool, const char *name, struct jb_error *err);
+/* The value of an option that is a number of seconds; *out is left if it was not given. */
+int cli_seconds(const struct cli *cli, int option, int *out, struct jb_error *err);
+
+/* ---- cli_help.c ---------------------------------------------------------------------------- */
+
+/* An option of every tool (number below CLI_OWN_OPTIONS), or of this one. */
+const struct cli_option *cli_option_at(const struct cli_tool *tool, size_t number);
+void cli_help(const struct cli_tool *tool);
+void cli_help_command(const struct cli_tool *tool, const struct cli_command *command);
+
+/* ---- cli_table.c: what a person reads ------------------------------------------------------ */
+
+/* How one cell of a table is printed. */
+typedef void cli_format(FILE *out, const jb_report *report, size_t row, const char *key);
+cli_format cli_text, cli_count, cli_size, cli_time;
+
+struct cli_column {
+    const char *title;
+    const char *key;
+    cli_format *format;
+    bool is_right; /* aligned to the right */
+};
+
+/* Prints the rows whose field row is where (NULL: all rows): on a terminal with a header and
+ * aligned, else bare. Fields are separated by '|', which is \x7c within any but the last. */
+void cli_table(const struct cli *cli, const jb_report *report, const char *where,
+               const struct cli_column *columns, size_t count);
+
+#define CLI_NUMBER_SIZE 32
+/* "1,234,567". Return to. */
+char *cli_count_text(char to[CLI_NUMBER_SIZE], int64_t number);
+/* "12.3 MB", powers of 1000. */
+char *cli_size_text(char to[CLI_NUMBER_SIZE], int64_t bytes);
+/* "0.24 s", "3.2 s", "2 min 05 s", "1 h 02 min". */
+char *cli_duration_text(char to[CLI_NUMBER_SIZE], int64_t ms);
+/* "1 file", "1,234 files": noun is the singular, whose plural ends in s. */
+char *cli_counted(char to[CLI_NUMBER_SIZE], int64_t number, const char *noun);
+
+/* Control characters and bytes that are not UTF-8 as \xNN; cut at size. Returns to. */
+char *cli_printable(char *to, size_t size, const char *from);
+
+/* ---- cli_terminal.c: the person at it ------------------------------------------------------ */
+
+enum cli_color { CLI_PLAIN, CLI_BOLD, CLI_GREEN, CLI_YELLOW, CLI_RED };
+const char *cli_color(bool is_colored, enum cli_color color); /* an escape sequence, or "" */
+
+/* The hooks that a project gets: log lines when verbose, a progress bar on a terminal, and
+ * cancelation by a signal. */
+void cli_log(void *user, int level, const char *line);
+int cli_progress(void *user, const char *step, uint64_t done, uint64_t total, const char *unit);
+void cli_progress_begin(bool is_shown);
+void cli_progress_erase(void);
+
+/* SIGINT, SIGTERM and SIGHUP ask the verb to stop; a second one kills. */
+void cli_signals_catch(void);
+void cli_signals_release(void);
+
+#endif

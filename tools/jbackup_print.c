@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/* The reports of jbackup's verbs as text. The lists keep their fields and order: scripts cut them.
+ */
+#include "cli_jbackup.h"
+
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const char *text_of(const jb_report *report, size_t row, const char *key)
+{
+    const char *text = jb_report_text(report, row, key);
+    return text ? text : "";
+}
+
+static int64_t figure(const jb_report *report, const char *key)
+{
+    return jb_report_number(report, JB_FIGURES, key);
+}
+
+/* ---- backup --------------------------------------------------------------------------------- */
+
+static void print_artifact(const jb_report *report, size_t row)
+{
+    char size[CLI_NUMBER_SIZE], raw[CLI_NUMBER_SIZE];
+    printf("  %s: %s", text_of(report, row, "path"),
+           cli_size_text(size, jb_report_number(report, row, "size")));
+    if (jb_report_number(report, row, "raw_size") > 0)
+        printf(" from %s", cli_size_text(raw, jb_report_number(report, row, "raw_size")));
+    puts(jb_report_number(report, row, "linked") ? ", unchanged: a link to the previous one" : "");
+}
+
+void print_backup(const struct cli *cli, const jb_report *report)
+{
+    char files[CLI_NUMBER_SIZE], bytes[CLI_NUMBER_SIZE], size[CLI_NUMBER_SIZE];
+    char time[CLI_NUMBER_SIZE];
+    (void)cli;
+    for (size_t row = 0; row < jb_report_row_count(report); row++)
+        print_artifact(report, row);
+    if (figure(report, "files") > 0)
+        printf("  code: %s, %s\n", cli_counted(files, figure(report, "files"), "file"),
+               cli_size_text(bytes, figure(report, "file_bytes")));
+    printf("%s: %s backup, %s, %s in %s\n", text_of(report, JB_FIGURES, "timestamp"),
+           text_of(report, JB_FIGURES, "type"), text_of(report, JB_FIGURES, "category"),
+           cli_size_text(size, figure(report, "total_size")),
+           cli_duration_text(time, figure(report, "duration_ms")));
+}
+
+/* ---- list, verify --------------------------------------------------------------------------- */
+
+static void format_commit(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    fprintf(out, "%.8s", text_of(report, row, key));
+}
+
+static void format_pinned(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    fputs(jb_report_number(report, row, key) ? "pinned" : "", out);
+}
+
+/* Tells on standard error, where it is in nobody's way, that a list is empty. */
+static void note(const char *text)
+{
+    fprintf(stderr, "%s\n", text);
+}
+
+void print_list(const struct cli *cli, const jb_report *report)
+{
+    const struct cli_column columns[] = {
+        {"TIMESTAMP", "timestamp", cli_text, false}, {"CATEGORY", "category", cli_text, false},
+        {"TYPE", "type", cli_text, false},           {"SIZE", "total_size", cli_size, true},
+        {"CREATED", "created_at", cli_time, false},  {"DATABASES", "databases", cli_text, false},
+        {"FILES", "files", cli_count, true},         {"COMMIT", "git_commit", format_commit, false},
+        {"PINNED", "pinned", format_pinned, false},  {"LABEL", "label", cli_text, false},
+    };
+    const size_t size_column = 3;
+    struct cli_column wanted[COUNT(columns)];
+    size_t count = 0;
+    for (size_t i = 0; i < COUNT(columns); i++)
+        if (i != size_column || cli->value[OPTION_SIZE] != NULL)
+            wanted[count++] = columns[i];
+    cli_table(cli, report, NULL, wanted, count);
+    if (jb_report_row_count(report) == 0)
+        note("no backups yet; \"jbackup backup\" makes the first");
+}
+
+static void print_verified(const struct cli *cli, const jb_report *report, size_t row)
+{
+    char artifacts[CLI_NUMBER_SIZE], files[CLI_NUMBER_SIZE], tables[CLI_NUMBER_SIZE];
+    bool is_good = jb_report_number(report, row, "ok") != 0;
+    printf("%s %s%s%s %s, %s: %s, %s, %s\n", text_of(report, row, "timestamp"),
+           cli_color(cli->is_out_colored, is_good ? CLI_GREEN : CLI_RED),
+           is_good ? "good" : "DAMAGED", cli_color(cli->is_out_colored, CLI_PLAIN),
+           text_of(report, row, "category"), text_of(report, row, "type"),
+           cli_counted(artifacts, jb_report_number(report, row, "artifacts"), "artifact"),
+           cli_counted(files, jb_report_number(report, row, "files"), "file"),
+           cli_counted(tables, jb_report_number(report, row, "tables"), "table"));
+}
+
+static void print_all_good(const jb_report *report)
+{
+    char artifacts[CLI_NUMBER_SIZE], files[CLI_NUMBER_SIZE], tables[CLI_NUMBER_SIZE];
+    char bytes[CLI_NUMBER_SIZE], time[CLI_NUMBER_SIZE], backups[CLI_NUMBER_SIZE];
+    int64_t count = figure(report, "backups");
+    printf("%s%s %s good: %s, %s, %s, %s read in %s\n", count == 1 ? "the " : "all ",
+           count == 1 ? "backup" : cli_counted(backups, count, "backup"), count == 1 ? "is" : "are",
+           cli_counted(artifacts, figure(report, "artifacts"), "artifact"),
+           cli_counted(files, figure(report, "files"), "file"),
+           cli_counted(tables, figure(report, "tables"), "table"),
+           cli_size_text(bytes, figure(report, "bytes_read")),
+           cli_duration_text(time, figure(report, "duration_ms")));
+}
+
+void print_verify(const struct cli *cli, const jb_report *report)
+{
+    int64_t count = figure(report, "backups"), bad = figure(report, "bad");
+    char backups[CLI_NUMBER_SIZE], damaged[CLI_NUMBER_SIZE];
+    for (size_t row = 0; row < jb_report_row_count(report); row++)
+        print_verified(cli, report, row);
+    if (count == 0)
+        puts("nothing was verified");
+    else if (bad > 0)
+        printf("%s of %s %s damaged\n", cli_count_text(damaged, bad),
+               cli_counted(backups, count, "backup"), bad == 1 ? "is" : "are");
+    else if (jb_report_verdict(report) >= JB_ERROR)
+        printf("%s read, but there are errors\n", cli_counted(backups, count, "backup"));
+    else
+        print_all_good(report);
+}
+
+/* ---- stats, cleanup, remove, pin ------------------------------------------------------------ */
+
+static void print_line(const char *name, const char *value)
+{
+    if (*value != '\0')
+        printf("%-12s %s\n", name, value);
+}
+
+void print_stats(const struct cli *cli, const jb_report *report)
+{
+    static const struct cli_column columns[] = {
+        {"CATEGORY", "category", cli_text, false}, {"BACKUPS", "backups", cli_count, true},
+        {"SIZE", "total_size", cli_size, true},    {"OLDEST", "oldest", cli_text, false},
+        {"NEWEST", "newest", cli_text, false},
+    };
+    char number[CLI_NUMBER_SIZE], disk_total[CLI_NUMBER_SIZE], line[3 * CLI_NUMBER_SIZE];
+    print_line("repository", text_of(report, JB_FIGURES, "repository"));
+    print_line("backups", cli_count_text(number, figure(report, "backups")));
+    print_line("newest", text_of(report, JB_FIGURES, "newest"));
+    print_line("oldest", text_of(report, JB_FIGURES, "oldest"));
+    print_line("size", cli_size_text(number, figure(report, "total_size")));
+    print_line("on disk", cli_size_text(number, figure(report, "stored_size")));
+    snprintf(line, sizeof line, "%s of %s", cli_size_text(number, figure(report, "disk_free")),
+             cli_size_text(disk_total, figure(report, "disk_total")));
+    print_line("free", line);
+    cli_table(cli, report, NULL, columns, COUNT(columns));
+}
+
+static void format_kept(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    const char *removed = figure(report, "dry_run") ? "would be removed" : "removed";
+    fputs(jb_report_number(report, row, key) ? "kept" : removed, out);
+}
+
+void print_cleanup(const struct cli *cli, const jb_report *report)
+{
+    static const struct cli_column columns[] = {
+        {"TIMESTAMP", "timestamp", cli_text, false}, {"CATEGORY", "category", cli_text, false},
+        {"SIZE", "total_size", cli_size, true},      {"FREED", "freed", cli_size, true},
+        {"VERDICT", "keep", format_kept, false},     {"REASON", "reason", cli_text, false},
+    };
+    char kept[CLI_NUMBER_SIZE], removed[CLI_NUMBER_SIZE], freed[CLI_NUMBER_SIZE];
+    cli_table(cli, report, NULL, columns, COUNT(columns));
+    printf(figure(report, "dry_run") ? "would keep %s, remove %s and free %s\n"
+                                     : "kept %s, removed %s, freed %s\n",
+           cli_counted(kept, figure(report, "kept"), "backup"),
+           cli_count_text(removed, figure(report, "removed")),
+           cli_size_text(freed, figure(report, "freed")));
+}
+
+void print_remove(const struct cli *cli, const jb_report *report)
+{
+    char freed[CLI_NUMBER_SIZE];
+    (void)cli;
+    printf("removed %s, freed %s\n", text_of(report, JB_FIGURES, "timestamp"),
+           cli_size_text(freed, figure(report, "freed")));
+}
+
+void print_pin(const struct cli *cli, const jb_report *report)
+{
+    (void)cli;
+    printf("%s %s\n", text_of(report, JB_FIGURES, "timestamp"),
+           figure(report, "pinned") ? "is pinned: cleanup and remove leave it alone"
+                                    : "is no longer pinned");
+}
+
+/* ---- restore -------------------------------------------------------------------------------- */
+
+void print_restore(const struct cli *cli, const jb_report *report)
+{
+    char files[CLI_NUMBER_SIZE], bytes[CLI_NUMBER_SIZE], databases[CLI_NUMBER_SIZE];
+    char time[CLI_NUMBER_SIZE];
+    (void)cli;
+    printf("restored %s to %s: %s (%s), %s in %s\n", text_of(report, JB_FIGURES, "timestamp"),
+           text_of(report, JB_FIGURES, "to"), cli_counted(files, figure(report, "files"), "file"),
+           cli_size_text(bytes, figure(report, "file_bytes")),
+           cli_counted(databases, figure(report, "databases"), "database"),
+           cli_duration_text(time, figure(report, "duration_ms")));
+}
+
+/* ---- show ----------------------------------------------------------------------------------- */
+
+static void print_git(const jb_report *report)
+{
+    const char *commit = text_of(report, JB_FIGURES, "git_commit");
+    const char *branch = text_of(report, JB_FIGURES, "git_branch");
+    if (*commit != '\0')
+        printf("%-12s %s%s%s%s\n", "commit", commit, *branch ? " on " : "", branch,
+               figure(report, "git_dirty") == 1 ? ", with uncommitted changes" : "");
+}
+
+void print_show(const struct cli *cli, const jb_report *report)
+{
+    static const struct cli_column artifacts[] = {
+        {"ARTIFACT", "kind", cli_text, false},    {"SIZE", "size", cli_size, true},
+        {"RAW SIZE", "raw_size", cli_size, true}, {"SHA256", "sha256", cli_text, false},
+        {"PATH", "path", cli_text, false},
+    };
+    static const struct cli_column tables[] = {
+        {"DATABASE", "database", cli_text, false},
+        {"ROWS", "table_rows", cli_count, true},
+        {"SHA256", "sha256", cli_text, false},
+        {"TABLE", "name", cli_text, false},
+    };
+    char number[CLI_NUMBER_SIZE];
+    print_line("timestamp", text_of(report, JB_FIGURES, "timestamp"));
+    printf("%-12s ", "created");
+    cli_time(stdout, report, JB_FIGURES, "created_at");
+    putchar('\n');
+    print_line("category", text_of(report, JB_FIGURES, "category"));
+    print_line("type", text_of(report, JB_FIGURES, "type"));
+    print_line("label", text_of(report, JB_FIGURES, "label"));
+    print_line("pinned", figure(report, "pinned") ? "yes" : "no");
+    print_line("size", cli_size_text(number, figure(report, "total_size")));
+    print_line("files", cli_count_text(number, figure(report, "files")));
+    print_line("databases", text_of(report, JB_FIGURES, "databases"));
+    print_git(report);
+    print_line("host", text_of(report, JB_FIGURES, "host"));
+    print_line("made by", text_of(report, JB_FIGURES, "tool"));
+    print_line("took", cli_duration_text(number, figure(report, "duration_ms")));
+    print_line("manifest", text_of(report, JB_FIGURES, "path"));
+    putchar('\n');
+    cli_table(cli, report, "artifact", artifacts, COUNT(artifacts));
+    cli_table(cli, report, "table", tables, COUNT(tables));
+}
+
+/* ---- files, find, diff ---------------------------------------------------------------------- */
+
+static void format_mode(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    fprintf(out, "%04o", (unsigned)(jb_report_number(report, row, key) & 07777));
+}
+
+static void format_owner(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    (void)key;
+    fprintf(out, "%lld:%lld", (long long)jb_report_number(report, row, "uid"),
+            (long long)jb_report_number(report, row, "gid"));
+}
+
+static void format_path(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    const char *link = text_of(report, row, "link");
+    fprintf(out, "%s%s%s", text_of(report, row, key), *link ? " -> " : "", link);
+}
+
+void print_files(const struct cli *cli, const jb_report *report)
+{
+    static const struct cli_column columns[] = {
+        {"TYPE", "type", cli_text, false},     {"MODE", "mode", format_mode, false},
+        {"OWNER", "uid", format_owner, false}, {"SIZE", "size", cli_size, true},
+        {"TIME", "mtime", cli_time, false},    {"PATH", "path", format_path, false},
+    };
+    char files[CLI_NUMBER_SIZE], bytes[CLI_NUMBER_SIZE];
+    cli_table(cli, report, NULL, columns, COUNT(columns));
+    if (cli->is_table_padded)
+        printf("%s, %s\n", cli_counted(files, figure(report, "files"), "file"),
+               cli_size_text(bytes, figure(report, "file_bytes")));
+}
+
+void print_find(const struct cli *cli, const jb_report *report)
+{
+    static const struct cli_column columns[] = {
+        {"TIMESTAMP", "timestamp", cli_text, false}, {"VERSION", "version", cli_count, true},
+        {"TYPE", "type", cli_text, false},           {"SIZE", "size", cli_size, true},
+        {"TIME", "mtime", cli_time, false},          {"PATH", "path", cli_text, false},
+    };
+    char backups[CLI_NUMBER_SIZE];
+    cli_table(cli, report, NULL, columns, COUNT(columns));
+    if (jb_report_row_count(report) == 0)
+        fprintf(stderr, "nothing matches \"%s\" in %s\n", cli->operand[0],
+                cli_counted(backups, figure(report, "backups"), "backup"));
+}
+
+/* Sizes of files, rows of tables; nothing on the side where there is none. */
+static void format_side(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    bool is_from = strcmp(key, "from") == 0;
+    char number[CLI_NUMBER_SIZE];
+    if (strcmp(text_of(report, row, "change"), is_from ? "added" : "removed") == 0)
+        return;
+    if (jb_report_text(report, row, "table") != NULL)
+        fputs(cli_counted(number, jb_report_number(report, row, is_from ? "from_rows" : "to_rows"),
+                          "row"),
+              out);
+    else
+        cli_size(out, report, row, is_from ? "from_size" : "to_size");
+}
+
+static void format_subject(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    const char *table = jb_report_text(report, row, "table");
+    if (table != NULL)
+        fprintf(out, "table %s in %s", table, text_of(report, row, "database"));
+    else
+        cli_text(out, report, row, key);
+}
+
+void print_diff(const struct cli *cli, const jb_report *report)
+{
+    static const struct cli_column columns[] = {
+        {"CHANGE", "change", cli_text, false},   {"WHAT", "what", cli_text, false},
+        {"FROM", "from", format_side, true},     {"TO", "to", format_side, true},
+        {"PATH", "path", format_subject, false},
+    };
+    int64_t added = figure(report, "added"), removed = figure(report, "removed");
+    int64_t changed = figure(report, "changed");
+    cli_table(cli, report, NULL, columns, COUNT(columns));
+    if (added + removed + changed == 0)
+        note("no differences");
+    else if (cli->is_table_padded)
+        printf("%lld added, %lld removed, %lld changed\n", (long long)added, (long long)removed,
+               (long long)changed);
+}
