@@ -41,6 +41,10 @@ _Bool jbi_gzip_lengths(const unsigned char header[GZIP_HEADER_SIZE], uint32_t *t
 _Bool jbi_gzip_inflate(struct gzip *gzip, const unsigned char *member, size_t total, void *raw,
                        size_t raw_len);
 
+/* CRC-32 (ISO 3309, as in gzip) of what before is the CRC of, followed by len bytes; begin with 0.
+ */
+uint32_t jbi_crc32(uint32_t before, const void *from, size_t len);
+
 /* "ISA-L" or "zlib": what compresses at this level in this build. */
 const char *jbi_gzip_library(enum compression compression);
 

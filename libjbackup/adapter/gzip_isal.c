@@ -55,7 +55,7 @@ bool jbi_isal_inflate(struct isal *isal, const void *in, size_t len, void *raw, 
     return is_whole && state->block_state == ISAL_BLOCK_FINISH;
 }
 
-uint32_t jbi_isal_crc32(const void *from, size_t len)
+uint32_t jbi_isal_crc32(uint32_t before, const void *from, size_t len)
 {
-    return crc32_gzip_refl(0, from, len);
+    return crc32_gzip_refl(before, from, len);
 }

@@ -15,6 +15,6 @@ void jbi_isal_free(struct isal *isal);
 size_t jbi_isal_deflate(struct isal *isal, const void *raw, size_t len, void *out, size_t room);
 /* Whether the data is whole and gives exactly raw_len bytes. */
 bool jbi_isal_inflate(struct isal *isal, const void *in, size_t len, void *raw, size_t raw_len);
-uint32_t jbi_isal_crc32(const void *from, size_t len);
+uint32_t jbi_isal_crc32(uint32_t before, const void *from, size_t len);
 
 #endif

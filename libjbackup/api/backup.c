@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* backup_create: capture into staging, link what is unchanged, publish. */
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/git.h"
@@ -33,6 +34,20 @@ static int check_label(const char *label, struct jb_error *err)
     return JB_OK;
 }
 
+/* A repository is left out of the code, so one that is the root itself would leave nothing. */
+static int check_place(const jb_project *project, struct jb_error *err)
+{
+    struct stat root, repository;
+    if (stat(project->root, &root) < 0 || stat(project->backup_dir, &repository) < 0 ||
+        root.st_dev != repository.st_dev || root.st_ino != repository.st_ino)
+        return JB_OK;
+    jbi_fail(err, JB_EINVAL,
+             "the backups would lie in \"%s\", which is the root of the code itself",
+             project->backup_dir);
+    jbi_hint(err, "name another \"backup_dir\", e.g. the folder backups in it");
+    return JB_EINVAL;
+}
+
 /* What is to be saved, and under which category. */
 static int plan(struct backup_run *run, const jb_project *project, struct jb_error *err)
 {
@@ -62,7 +77,7 @@ static int plan(struct backup_run *run, const jb_project *project, struct jb_err
     run->manifest.type = run->with_code && run->with_databases ? JB_TYPE_FULL
                          : run->with_code                      ? JB_TYPE_CODEBASE
                                                                : JB_TYPE_DATABASE;
-    return JB_OK;
+    return run->with_code ? check_place(project, err) : JB_OK;
 }
 
 static void say_what_was_found(struct backup_run *run, const jb_project *project)

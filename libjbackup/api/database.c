@@ -108,12 +108,16 @@ static int add_sqlite(struct jb_project *project, const char *given, const char 
     return database_add(project, &database, err);
 }
 
-/* The last component of a URL's path: nothing of what may hold a password. */
+/* The last component of a URL's path. Passwords may hold any byte, so what stands before the last
+ * "@" or after the first "?" is not looked at, and a URL where these are mixed up has no name. */
 static const char *postgresql_name(struct jb_project *project, const char *url)
 {
     const char *rest = strstr(url, "://") + 3;
-    size_t authority = strcspn(rest, "/");
-    const char *path = rest[authority] ? rest + authority + 1 : "postgresql";
+    const char *at = strrchr(rest, '@'), *query = strchr(rest, '?');
+    bool is_clear = at == NULL || query == NULL || at < query;
+    rest = at ? at + 1 : rest;
+    size_t authority = strcspn(rest, "/?");
+    const char *path = is_clear && rest[authority] == '/' ? rest + authority + 1 : "";
     size_t len = strcspn(path, "?/");
     char *name = jbi_arena_textn(&project->arena, len ? path : "postgresql", len ? len : 10);
     return name ? name_for(project, name) : NULL;

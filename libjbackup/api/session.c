@@ -2,6 +2,7 @@
 /* Beginning and ending a verb. */
 #include "api/session.h"
 
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -58,8 +59,11 @@ int jbi_session_end(struct session *session, int code, jb_report **report)
     jbi_catalog_free(&session->catalog);
     if (session->is_open)
         jbi_repository_close(&session->repository);
-    if (session->lock_fd >= 0)
+    if (session->lock_fd >= 0) {
+        /* A child that another thread is just spawning may still hold a copy of the descriptor. */
+        flock(session->lock_fd, LOCK_UN);
         close(session->lock_fd);
+    }
     jbi_arena_free(&session->arena);
     if (code == JB_OK)
         return jbi_report_hand_over(session->report, report, session->err);

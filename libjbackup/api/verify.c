@@ -157,8 +157,16 @@ static int verify_all(struct verify_run *run, struct jb_error *err)
     const struct manifest *one;
     int code = JB_OK;
     if (run->options.timestamp != NULL) {
-        code = jbi_catalog_find(catalog, run->options.timestamp, &one, err);
-        return code < 0 ? code : verify_backup(run, one, err);
+        struct jb_error why = {0};
+        code = jbi_catalog_find(catalog, run->options.timestamp, &one, &why);
+        if (code == JB_OK)
+            return verify_backup(run, one, err);
+        if (code != JB_ECORRUPT)
+            *err = why;
+        bool is_damaged = code == JB_ECORRUPT; /* the catalog's finding says why */
+        run->backups += is_damaged;
+        run->bad += is_damaged;
+        return is_damaged ? JB_OK : code;
     }
     for (size_t i = 0; i < catalog->count && code == JB_OK; i++)
         code = verify_backup(run, &catalog->backups[i], err);

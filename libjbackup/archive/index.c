@@ -135,6 +135,7 @@ static int member_next(struct index_reader *reader, struct jb_error *err)
     free(reader->member);
     free(reader->raw);
     reader->raw = NULL;
+    reader->raw_len = reader->raw_at = 0;
     reader->member = malloc(total);
     if (reader->member == NULL || (reader->raw = malloc(raw_len + 1)) == NULL)
         return jbi_fail_memory(err);
@@ -146,7 +147,6 @@ static int member_next(struct index_reader *reader, struct jb_error *err)
         return damaged(reader, "the member's content does not match its checksum", err);
     reader->offset += total;
     reader->raw_len = raw_len;
-    reader->raw_at = 0;
     return 1;
 }
 
@@ -156,8 +156,8 @@ static int line_next(struct index_reader *reader, const char **line, size_t *len
 {
     reader->line.len = 0;
     for (;;) {
-        const char *from = reader->raw + reader->raw_at;
         size_t left = reader->raw_len - reader->raw_at;
+        const char *from = left ? reader->raw + reader->raw_at : "";
         const char *end = left ? memchr(from, '\n', left) : NULL;
         size_t take = end ? (size_t)(end - from) : left;
         reader->raw_at += take + (end != NULL);
@@ -288,9 +288,9 @@ int jbi_index_parse(struct index_reader *reader, const char *line, size_t len,
                     struct index_entry *entry, struct jb_error *err)
 {
     scope_json *object = NULL;
-    int code = jbi_json_parse(&object, line, len, reader->name, err);
-    if (code < 0)
-        return code == JB_EINVAL ? JB_ECORRUPT : code;
+    struct jb_error why = {0};
+    if (jbi_json_parse(&object, line, len, "a line", &why) < 0)
+        return damaged(reader, why.text, err);
     jbi_arena_free(&reader->arena);
     if (!entry_parse(object, &reader->arena, entry))
         return damaged(reader, "a line does not describe an entry", err);

@@ -20,7 +20,8 @@ struct members_options {
 };
 
 struct members_totals {
-    uint64_t size; /* of the packed file */
+    uint64_t size;  /* of the packed file */
+    uint32_t crc32; /* of the packed file; packing only */
     char sha256[SHA256_HEX_SIZE];
     uint64_t raw_size;
     char raw_sha256[SHA256_HEX_SIZE];

@@ -22,8 +22,11 @@ int jbi_archive_read(int fd, const struct members_options *options,
     if (code < 0)
         return code;
     code = jbi_members_unpack(fd, options, false, feed, untar, totals, err);
-    if (code == JB_OK)
+    bool is_unpacked = code == JB_OK;
+    if (is_unpacked)
         code = jbi_untar_finish(untar, err);
+    if (is_unpacked && code < 0 && totals != NULL)
+        totals->damage_offset = totals->size; /* what is missing would follow there */
     jbi_untar_free(untar);
     return code == UNTAR_STOP ? JB_OK : code;
 }

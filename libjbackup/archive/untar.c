@@ -5,6 +5,7 @@
  */
 #include "archive/untar.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tar.h>
@@ -93,17 +94,18 @@ static bool parse_pax_time(const char *value, int64_t *s, uint32_t *ns)
 {
     bool is_negative = *value == '-';
     char *end;
+    errno = 0;
     long long whole = strtoll(value, &end, 10);
     uint32_t fraction = 0, scale = 100000000;
-    if (end == value)
+    if (end == value || errno == ERANGE)
         return false;
     if (*end == '.') {
         for (end++; *end >= '0' && *end <= '9'; end++, scale /= 10)
             fraction += (uint32_t)(*end - '0') * scale;
     }
-    if (*end != '\0' || whole < -(1LL << 56) || whole > 1LL << 56)
-        return false;
     bool borrows = is_negative && fraction > 0;
+    if (*end != '\0' || (borrows && whole == INT64_MIN))
+        return false;
     *s = borrows ? whole - 1 : whole;
     *ns = borrows ? 1000000000 - fraction : fraction;
     return true;

@@ -98,6 +98,7 @@ static int index_flush(struct archive_writer *writer, struct jb_error *err)
     if (len == 0)
         return jbi_fail_memory(err);
     jbi_digest_add(writer->index_sum, packed, len);
+    totals->crc32 = jbi_crc32(totals->crc32, packed, len);
     totals->size += len;
     totals->raw_size += writer->lines.len;
     writer->lines.len = 0;
@@ -144,6 +145,7 @@ static int member_write(struct archive_writer *writer, struct piece **out, struc
     if (((struct group *)piece->cargo)->begins_large)
         writer->large_offset = piece->offset;
     jbi_digest_add(writer->archive_sum, piece->packed, piece->packed_len);
+    totals->crc32 = jbi_crc32(totals->crc32, piece->packed, piece->packed_len);
     totals->size += piece->packed_len;
     totals->raw_size += piece->raw_len;
     write_back(writer);

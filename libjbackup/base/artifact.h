@@ -30,7 +30,8 @@ struct artifact {
     const char *from; /* what it was taken from: the database file, the root of the code */
     uint64_t size;    /* bytes as stored */
     char sha256[SHA256_HEX_SIZE];
-    uint64_t raw_size;                /* bytes before compression */
+    uint32_t crc32;    /* of the stored bytes, to read them back before publishing; not kept */
+    uint64_t raw_size; /* bytes before compression */
     char raw_sha256[SHA256_HEX_SIZE]; /* "" for the code archive, whose files have their own */
     int64_t duration_ms;
     bool linked; /* a hard link of the previous backup's file; not kept in the manifest */

@@ -49,6 +49,9 @@ int jbi_fail_errno(struct jb_error *err, int code, const char *format, ...)
     append_errno(err, number);
     err->code = code;
     err->sys_errno = number;
+    if (number == ENOSPC || number == EDQUOT)
+        jbi_hint(err,
+                 "free space there (\"jbackup cleanup\" removes what retention no longer keeps)");
     return code;
 }
 

@@ -139,6 +139,13 @@ int jbi_file_equal(int a, int b, struct jb_error *err)
     return 1;
 }
 
+/* Our own restores may have made folders that their owner can't change. */
+static void make_changeable(int dir_fd, const char *name, const struct stat *st)
+{
+    if (S_ISDIR(st->st_mode) && (st->st_mode & S_IRWXU) != S_IRWXU)
+        fchmodat(dir_fd, name, S_IRWXU, 0);
+}
+
 /* A folder is emptied on the way in, and removed on the way out; all else goes at once. */
 static int remove_visit(void *user, const struct tree_entry *entry, struct jb_error *err)
 {
@@ -149,9 +156,7 @@ static int remove_visit(void *user, const struct tree_entry *entry, struct jb_er
     }
     bool is_folder = S_ISDIR(entry->st.st_mode);
     if (is_folder && !entry->is_leaving) {
-        /* Our own restores may have made folders that their owner can't change. */
-        if ((entry->st.st_mode & S_IRWXU) != S_IRWXU)
-            fchmodat(entry->dir_fd, entry->name, S_IRWXU, 0);
+        make_changeable(entry->dir_fd, entry->name, &entry->st);
         return TREE_GO_ON;
     }
     if (unlinkat(entry->dir_fd, entry->name, is_folder ? AT_REMOVEDIR : 0) < 0 && errno != ENOENT)
@@ -165,6 +170,9 @@ int jbi_remove_tree(int dir_fd, const char *name, struct jb_error *err)
         return JB_OK;
     if (errno != EISDIR && errno != EPERM)
         return jbi_fail_errno(err, JB_EIO, "cannot remove \"%s\"", name);
+    struct stat st;
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        make_changeable(dir_fd, name, &st);
     scope_fd int fd = -1;
     int code = jbi_open_dir(dir_fd, name, &fd, err);
     if (code == JB_OK)

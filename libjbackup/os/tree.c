@@ -49,9 +49,11 @@ static int compare_names(const void *a, const void *b)
 static int level_list(struct level *level, DIR *dir)
 {
     size_t room = 0;
+    int why;
     for (;;) {
         errno = 0;
         const struct dirent *entry = readdir(dir);
+        why = errno;
         if (entry == NULL)
             break;
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
@@ -71,7 +73,7 @@ static int level_list(struct level *level, DIR *dir)
     }
     if (level->count > 1)
         qsort(level->names, level->count, sizeof *level->names, compare_names);
-    return errno;
+    return why;
 }
 
 static void level_free(struct level *level)
@@ -172,11 +174,15 @@ static int enter_visited(struct walk *walk, struct tree_entry *entry, struct jb_
     int why = errno;
     if (fd >= 0) {
         jbi_text_adds(&walk->path, "/");
+        if (walk->path.failed) {
+            close(fd);
+            return jbi_fail_memory(err);
+        }
         why = level_enter(walk, fd);
         if (why == 0)
             return JB_OK;
-        walk->path.at[walk->path.len - 1] = '\0';
-        walk->path.len--;
+        walk->path.at[--walk->path.len] = '\0';
+        entry->path = walk->path.at; /* the slash may have moved it */
     }
     if (why == ENOMEM)
         return jbi_fail_memory(err);

@@ -255,6 +255,21 @@ static int open_folder(const struct repository *repository, const char *name, bo
     return JB_OK;
 }
 
+/* Told before anything is begun, rather than by whichever step would fail first. */
+static int check_writable(const struct repository *repository, struct jb_error *err)
+{
+    int fds[CATEGORY_COUNT + 2] = {repository->fd, repository->state_fd};
+    memcpy(fds + 2, repository->category_fd, sizeof repository->category_fd);
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+        if (faccessat(fds[i], ".", W_OK | X_OK, AT_EACCESS) == 0)
+            continue;
+        jbi_fail_errno(err, JB_EIO, "cannot write to the repository \"%s\"", repository->path);
+        jbi_hint(err, "run as the user to whom it belongs, or name another with --backup-dir");
+        return JB_EIO;
+    }
+    return JB_OK;
+}
+
 int jbi_repository_open(struct repository *out, const char *path, bool to_write, jb_report *report,
                         struct jb_error *err)
 {
@@ -269,6 +284,8 @@ int jbi_repository_open(struct repository *out, const char *path, bool to_write,
         code = open_folder(out, STATE_FOLDER, to_write, &out->state_fd, err);
     for (int i = 0; i < CATEGORY_COUNT && code == JB_OK; i++)
         code = open_folder(out, category_names[i], to_write, &out->category_fd[i], err);
+    if (code == JB_OK && to_write)
+        code = check_writable(out, err);
     if (code == JB_OK && report != NULL)
         jbi_repository_check_modes(out, report);
     return code;

@@ -28,10 +28,9 @@ int jbi_staging_discard(struct repository *repository, struct jb_error *err);
 int jbi_staging_link_equal(struct repository *repository, int staging_fd, struct manifest *manifest,
                            const struct manifest *previous, struct jb_error *err);
 
-/* Re-reads every staged artifact and compares its SHA-256 with the manifest (a linked one was
- * compared already), writes checksums_TS.sha256 (sha256sum's form, paths relative to the category
- * folder), sets manifest->checksum and total_size, and publishes. On failure nothing of it is in
- * the category. */
+/* Reads every staged artifact back and compares its CRC-32 (a linked one was compared already),
+ * writes checksums_TS.sha256 (sha256sum's form, paths relative to the category folder), sets
+ * manifest->checksum and total_size, and publishes. On failure nothing of it is in the category. */
 int jbi_repository_publish(struct repository *repository, int staging_fd, struct manifest *manifest,
                            struct jb_error *err);
 

@@ -20,6 +20,9 @@
 #include "source/hardlinks.h"
 #include "source/xattrs.h"
 
+/* Its line in the index must stay within what the index's reader takes. */
+#define PATH_LEN_MAX (64u << 10)
+
 struct capture {
     const struct codebase_source *source;
     const struct source_job *job;
@@ -118,6 +121,8 @@ static int store(struct capture *capture, struct archive_item *item, int fd, str
         return code;
     if (!outcome.is_missing)
         count(capture, item->type, outcome.size);
+    else if (item->st.st_nlink > 1)
+        jbi_hardlinks_forget(capture->hardlinks, &item->st);
     say_outcome(capture, item->path, &outcome);
     return JB_OK;
 }
@@ -208,6 +213,11 @@ static int visit(void *user, const struct tree_entry *entry, struct jb_error *er
     }
     if (is_left_out(capture, entry))
         return TREE_SKIP;
+    if (strlen(entry->path) > PATH_LEN_MAX) {
+        jbi_finding(report, JB_WARNING, entry->path, "not stored: its path is over %u bytes long",
+                    PATH_LEN_MAX);
+        return TREE_SKIP;
+    }
     struct archive_item item = {.path = entry->path, .st = entry->st};
     switch (entry->st.st_mode & S_IFMT) {
     case S_IFREG:
@@ -301,6 +311,7 @@ static int write_archive(struct capture *capture, int root_fd, int archive_fd, i
 static void artifact_fill(struct artifact *artifact, const struct members_totals *totals)
 {
     artifact->size = totals->size;
+    artifact->crc32 = totals->crc32;
     artifact->raw_size = totals->raw_size;
     memcpy(artifact->sha256, totals->sha256, sizeof artifact->sha256);
 }

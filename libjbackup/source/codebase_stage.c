@@ -91,6 +91,9 @@ static int stage_entry(void *user, const struct tar_entry *entry, uint64_t offse
     if (difference[0] != '\0')
         return jbi_fail(err, JB_ECORRUPT, "\"%s\": the archive and its index differ: %s",
                         entry->path, difference);
+    if (stage->as != NULL && entry->type != TAR_FILE)
+        return jbi_fail(err, JB_ECORRUPT, "\"%s\" is a hard link to \"%s\", which is no file",
+                        stage->as, entry->path);
     if (entry->type == TAR_HARDLINK && !is_below(entry->link, stage->follow.below))
         return defer(stage, entry, err);
     struct tar_entry placed = *entry;

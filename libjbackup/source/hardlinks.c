@@ -99,3 +99,9 @@ int jbi_hardlinks_find(struct hardlinks *hardlinks, const struct stat *st, const
     *slot = (struct seen){copy, st->st_dev, st->st_ino, st->st_size, st->st_mtim, st->st_ctim};
     return JB_OK;
 }
+
+void jbi_hardlinks_forget(struct hardlinks *hardlinks, const struct stat *st)
+{
+    struct seen *slot = slot_of(hardlinks->slots, hardlinks->room, st->st_dev, st->st_ino);
+    slot->size = -1; /* no file is the same as this */
+}

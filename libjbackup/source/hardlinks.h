@@ -17,5 +17,7 @@ void jbi_hardlinks_free(struct hardlinks *hardlinks); /* NULL is fine */
 /* *first is the path under which the file was stored before, or NULL: then path is remembered. */
 int jbi_hardlinks_find(struct hardlinks *hardlinks, const struct stat *st, const char *path,
                        const char **first, struct jb_error *err);
+/* The file was not stored after all. */
+void jbi_hardlinks_forget(struct hardlinks *hardlinks, const struct stat *st);
 
 #endif

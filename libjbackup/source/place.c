@@ -105,13 +105,21 @@ static int parent_of(struct place *place, const char *path, const char **name, s
     return place->parent_fd;
 }
 
-static void owner_set(struct place *place, int dir_fd, const char *name, uint64_t uid, uint64_t gid)
+/* No such owner can be set: the last number means "leave it", larger ones would be cut. */
+static bool is_owner(const struct tar_entry *entry)
 {
-    if (fchownat(dir_fd, name, (uid_t)uid, (gid_t)gid, AT_SYMLINK_NOFOLLOW) == 0)
+    return entry->uid < UINT32_MAX && entry->gid < UINT32_MAX;
+}
+
+static void owner_set(struct place *place, int dir_fd, const char *name,
+                      const struct tar_entry *entry)
+{
+    int flags = AT_SYMLINK_NOFOLLOW;
+    if (is_owner(entry) && fchownat(dir_fd, name, (uid_t)entry->uid, (gid_t)entry->gid, flags) == 0)
         return;
     struct stat st;
-    bool is_right = fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid == uid &&
-                    st.st_gid == gid;
+    bool is_right = fstatat(dir_fd, name, &st, flags) == 0 && st.st_uid == entry->uid &&
+                    st.st_gid == entry->gid;
     place->owners_not_set += !is_right;
 }
 
@@ -133,7 +141,8 @@ static void attributes_set(struct place *place, int fd, const struct tar_entry *
     }
 }
 
-/* Owner first: to change it clears setuid, setgid and capabilities. */
+/* Owner first: to change it clears setuid, setgid and capabilities. A program that would run with
+ * the rights of another owner than the recorded one loses setuid and setgid. */
 static int metadata_set(struct place *place, int fd, const struct tar_entry *entry,
                         struct jb_error *err)
 {
@@ -142,11 +151,14 @@ static int metadata_set(struct place *place, int fd, const struct tar_entry *ent
         {.tv_sec = entry->mtime_s, .tv_nsec = entry->mtime_ns},
     };
     struct stat st;
-    if (fchown(fd, (uid_t)entry->uid, (gid_t)entry->gid) < 0 &&
-        (fstat(fd, &st) < 0 || st.st_uid != entry->uid || st.st_gid != entry->gid))
+    mode_t mode = entry->mode;
+    if ((!is_owner(entry) || fchown(fd, (uid_t)entry->uid, (gid_t)entry->gid) < 0) &&
+        (fstat(fd, &st) < 0 || st.st_uid != entry->uid || st.st_gid != entry->gid)) {
         place->owners_not_set++;
+        mode &= entry->type == TAR_FILE ? ~(mode_t)(S_ISUID | S_ISGID) : ~(mode_t)0;
+    }
     attributes_set(place, fd, entry);
-    if (fchmod(fd, entry->mode) < 0 || futimens(fd, times) < 0)
+    if (fchmod(fd, mode) < 0 || futimens(fd, times) < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot set the mode and time of \"%s\"", entry->path);
     return JB_OK;
 }
@@ -224,7 +236,7 @@ static int place_special(struct place *place, const struct tar_entry *entry, int
     int made = is_link ? symlinkat(entry->link, dir_fd, name) : mkfifoat(dir_fd, name, 0600);
     if (made < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot make \"%s\"", entry->path);
-    owner_set(place, dir_fd, name, entry->uid, entry->gid);
+    owner_set(place, dir_fd, name, entry);
     place->attributes_not_set += entry->xattr_count;
     if ((!is_link && fchmodat(dir_fd, name, entry->mode, 0) < 0) ||
         times_set(dir_fd, name, entry) < 0)

@@ -74,6 +74,7 @@ static int pack(const struct source_job *job, int copy_fd, int category_fd,
         return jbi_fail_errno(err, JB_EIO, "cannot write \"%s\"", artifact->path);
     artifact->size = totals.size;
     artifact->raw_size = totals.raw_size;
+    artifact->crc32 = totals.crc32;
     memcpy(artifact->sha256, totals.sha256, sizeof artifact->sha256);
     memcpy(artifact->raw_sha256, totals.raw_sha256, sizeof artifact->raw_sha256);
     return JB_OK;

@@ -74,7 +74,9 @@ void jbi_xattrs_read(struct xattrs *xattrs, const struct tree_entry *entry, int 
     size_t used = 0;
     const char *end = xattrs->list + len;
     for (const char *name = xattrs->list; name < end; name += strlen(name) + 1) {
-        bool fits = item->xattr_count < ATTRIBUTES_MAX && strchr(name, '=') == NULL;
+        /* With no room at all the kernel would tell the length instead. */
+        bool fits =
+            item->xattr_count < ATTRIBUTES_MAX && used < VALUES_MAX && strchr(name, '=') == NULL;
         ssize_t got = -1;
         errno = E2BIG;
         if (fits)

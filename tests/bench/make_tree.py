@@ -66,8 +66,8 @@ def plan(dice, files, total):
     folders = [""]
     while len(folders) < max(files // 25, 1):
         parent = dice.choice(folders[-400:])
-        if parent.count("/") < 9:
-            folders.append(f"{parent}{dice.choice(string.ascii_lowercase)}{len(folders):05d}/")
+        parent = parent if parent.count("/") < 9 else ""
+        folders.append(f"{parent}{dice.choice(string.ascii_lowercase)}{len(folders):05d}/")
     for number in range(files):
         suffix = dice.choice(KINDS[kinds[number]][1])
         yield folders[number * len(folders) // files], f"f{number:06d}{suffix}", kinds[number], int(sizes[number] * scale)

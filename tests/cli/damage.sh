@@ -118,7 +118,8 @@ END
 check "a forged copy with fitting checksums is found" found "forged" 'sqlite_app\.db\.gz'
 
 whole
-flip "$category/codebase_$timestamp.tar.gz" 5000
+expect 0 "the whole one is restored" restore --timestamp "$timestamp" --to "$scratch/undamaged"
+flip "$category/codebase_$timestamp.tar.gz" $(($(stat -c %s "$category/codebase_$timestamp.tar.gz") / 2))
 jb restore --timestamp "$timestamp" --to "$scratch/restored"
 status=$?
 check "restore of a damaged archive fails" test $status -ne 0

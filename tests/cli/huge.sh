@@ -19,7 +19,10 @@ timestamp=$(newest)
 archive=$(artifact "codebase_$timestamp.tar.gz" "$timestamp")
 gunzip -c "$archive" | tee >(tar -tvf - >"$scratch/gnu") >(busybox tar -tvf - >"$scratch/busybox") |
     bsdtar -tvf - >"$scratch/bsd"
-sleep 1
+for _ in $(seq 100); do # the readers behind tee end a little later
+    grep -q zz-after "$scratch/gnu" && grep -q zz-after "$scratch/busybox" && break
+    sleep 0.1
+done
 for tool in gnu bsd busybox; do
     check "$tool tar sees its size" grep -q " $size .*huge\.bin" "$scratch/$tool"
     check "$tool tar sees what follows" grep -q 'zz-after\.txt' "$scratch/$tool"

@@ -3,7 +3,7 @@
 # kill -9 at moments spread over a run, and failures of the calls that make a backup durable: no
 # published backup is damaged, no partial one is listed, the next run works at once and clears up.
 #
-# JB_KILLS: how many system calls to kill at (default 120)
+# JB_KILLS: how many system calls to kill at (default 180)
 . "$(dirname "$0")/lib.sh"
 command -v strace >/dev/null || { echo "1..0 # SKIP strace is not installed"; exit 0; }
 export ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0" # it needs ptrace for itself
@@ -64,7 +64,7 @@ check "a traced run works" test $? -eq 0
 sed -nE 's/^[0-9]+ +([a-z0-9_]+)\(.*/\1/p' "$scratch/trace" | sort | uniq -c >"$scratch/calls"
 # Every call that names a moment of its own is taken (rename, link, unlink, fsync, mkdir), of the
 # many others (write, close, openat) an even choice.
-python3 - "$scratch/calls" "${JB_KILLS:-120}" >"$scratch/moments" <<'END'
+python3 - "$scratch/calls" "${JB_KILLS:-180}" >"$scratch/moments" <<'END'
 import sys
 calls = {}
 for line in open(sys.argv[1]):

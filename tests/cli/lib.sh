@@ -23,7 +23,7 @@ make_app() {
     chmod 600 "$1/.env"
     printf 'print("hello")\n' >"$1/src/main.py"
     printf 'notes\n' >"$1/src/deep/notes.txt"
-    head -c 300000 /dev/zero | tr '\0' 'x' >"$1/src/big.txt"
+    seq 60000 >"$1/src/big.txt"
     python3 - "$1/instance/app.db" "${2:-200}" <<'END'
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])

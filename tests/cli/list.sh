@@ -54,22 +54,61 @@ expect 0 "list" list
 check "the others are there" test "$(wc -l <"$out")" -eq 3
 expect 0 "verify" verify
 
-echo mine >"$app/backups/daily/mine.txt"
-printf '{ "databases": ["sqlite:///instance/app.db"], "retention": {"daily_days": 0, "weekly_weeks": 0, "monthly_months": 0, "keep_min": 0} }\n' >"$app/jbackup.json"
-jb cleanup
-status=$?
-check "cleanup with nothing to keep: 0, or 2 if such a retention is refused" test $status -eq 0 -o $status -eq 2
+# aged TS YYYYMMDD: makes a daily backup one of long ago, digests and all.
+aged() {
+    python3 - "$app/backups/daily" "$1" "$2_120000" <<'END'
+import hashlib, os, re, sys
+folder, old, new = sys.argv[1:]
+for name in os.listdir(folder):
+    if old in name:
+        os.rename(f"{folder}/{name}", f"{folder}/{name.replace(old, new)}")
+sha = lambda path: hashlib.sha256(open(path, "rb").read()).hexdigest()
+checksums, manifest = f"{folder}/checksums_{new}.sha256", f"{folder}/manifest_{new}.json"
+before = sha(checksums)
+text = open(checksums).read().replace(old, new)
+open(checksums, "w").write(text)
+text = open(manifest).read().replace(old, new).replace(before, sha(checksums))
+day = f"{new[:4]}-{new[4:6]}-{new[6:8]}T12:00:00"
+text = re.sub(r'("created_at": ")[-0-9T:]+', lambda found: found.group(1) + day, text)
+end = text.rindex("\n", 0, text.index("manifest_sha256")) + 1
+body, last = text[:end], text[end:]
+last = re.sub(r"[0-9a-f]{64}", hashlib.sha256(body.encode()).hexdigest(), last)
+open(manifest, "w").write(body + last)
+END
+}
+jb list
+stale=$(cut -d'|' -f1,2 "$out" | grep '|daily' | tail -n 1 | cut -d'|' -f1)
+newest_code=$(grep '|full|' "$out" | head -n 1 | cut -d'|' -f1)
+aged "$stale" 20210303
+echo mine >"$app/backups/daily/mine_20210303_120000.txt"
+chmod 600 "$app/backups/daily/mine_20210303_120000.txt"
+expect 0 "an old backup verifies" verify --timestamp 20210303_120000
+fingerprint "$app" >"$scratch/before"
+expect 0 "cleanup --dry-run names it" cleanup --dry-run
+said "it would be removed" '^20210303_120000.*remove'
+check "a dry run changes nothing" diff "$scratch/before" <(fingerprint "$app")
+expect 0 "pin it" pin 20210303_120000
+expect 0 "cleanup" cleanup
+said "a pinned one is kept" '^20210303_120000.*kept'
+expect 0 "unpin it" unpin 20210303_120000
+expect 0 "cleanup" cleanup
+said "each has a reason" "^$newest_code.*kept.*|[a-z]"
 expect 0 "list" list
-check "the newest of each component is there" grep -q "^$third" "$out"
-check "a file of another's is there" test -s "$app/backups/daily/mine.txt"
+check_fails "the old one is gone" grep 20210303 "$out"
+check "the newest of each component is there" grep -q "^$newest_code" "$out"
+check "a file of another's is there" test -s "$app/backups/daily/mine_20210303_120000.txt"
+check "nothing else of it is" test "$(find "$app/backups" -name '*20210303*' | wc -l)" -eq 1
 expect 0 "verify" verify
+third=$newest_code
 
 expect 0 "restore of one file" restore --timestamp "$third" --path src/number.txt --to "$scratch/one"
 check "it is the file" test "$(find "$scratch/one" -name number.txt -exec cat {} +)" = 3
 check "and only the file" test "$(find "$scratch/one" -type f | wc -l)" -eq 1
 expect 0 "restore of everything" restore --timestamp "$third" --to "$scratch/all"
-check "a database is there" test "$(find "$scratch/all" -path '*databases*' -type f -exec sqlite3 {} \
+check "its database is there" test "$(find "$scratch/all" -name 'app.db' -exec sqlite3 {} \
     'SELECT count(*) FROM entry' \;)" = 200
+expect 0 "restore of the databases alone" restore --timestamp "$third" --type database --to "$scratch/db"
+check "it is there, and nothing else" test "$(find "$scratch/db" -type f | wc -l)" -eq 1
 
 "$jbackup" --help >"$out" 2>"$err"
 check "--help: status 0, on standard output" test $? -eq 0 -a -s "$out" -a ! -s "$err"
@@ -79,7 +118,7 @@ check "--version" grep -qE '^jbackup [0-9]+\.[0-9]+\.[0-9]+' "$out"
 check_fails "standard output that can't be written is an error" \
     bash -c '"$0" --project "$1" list >/dev/full' "$jbackup" "$app"
 
-find "$app/backups" -type f ! -name mine.txt ! -perm 600 >"$scratch/lax"
+find "$app/backups" -type f ! -name 'mine*' ! -perm 600 >"$scratch/lax"
 find "$app/backups" -type d ! -perm 700 >>"$scratch/lax"
 check "folders are 0700 and files 0600" test ! -s "$scratch/lax"
 chmod 755 "$app/backups"

@@ -29,15 +29,15 @@ check "the package file names no build folder" \
 
 export PKG_CONFIG_PATH=$usr/lib/pkgconfig
 unset CFLAGS LDFLAGS
-compile() { # OUTPUT PKG-CONFIG-OPTION... -- GCC-OPTION...
-    local output=$1 options=() flags
-    shift
+compile() { # OUTPUT PREFIX PKG-CONFIG-OPTION... -- GCC-OPTION...
+    local output=$1 prefix=$2 options=() flags
+    shift 2
     while [[ $1 != -- ]]; do
         options+=("$1")
         shift
     done
     shift
-    read -ra flags < <(pkg-config --define-variable=prefix="$usr" "${options[@]}" \
+    read -ra flags < <(pkg-config --define-variable=prefix="$prefix" "${options[@]}" \
         --cflags --libs libjbackup)
     gcc -std=c11 -Wall -Wextra -Werror "$@" -o "$output" "$root/examples/embed.c" "${flags[@]}"
 }
@@ -46,17 +46,21 @@ echo 'DATABASE_URL=sqlite:///instance/app.db' >"$scratch/app/.env"
 chmod 600 "$scratch/app/.env"
 sqlite3 "$scratch/app/instance/app.db" 'create table t(a); insert into t values (1), (2);'
 
-check "the example builds with the shared library" compile "$scratch/shared" -- \
+check "the example builds with the shared library" compile "$scratch/shared" "$usr" -- \
     -Wl,-rpath,"$usr/lib"
-check "it is linked to libjbackup.so.0" grep -q 'NEEDED.*libjbackup.so.0' \
-    <(readelf -d "$scratch/shared" 2>/dev/null)
+needs() { readelf -d "$1" | grep -q "NEEDED.*$2"; }
+check "it is linked to libjbackup.so.0" needs "$scratch/shared" 'libjbackup\.so\.0'
 check "it makes a backup" "$scratch/shared" "$scratch/app"
-check "the example builds statically" compile "$scratch/static" --static -- -static
-check_fails "it needs no shared object at all" grep -q NEEDED \
-    <(readelf -d "$scratch/static" 2>/dev/null)
+
+# Where there is only the static library, pkg-config --static names what it stands on.
+cp -r "$usr" "$scratch/static-usr"
+rm "$scratch"/static-usr/lib/libjbackup.so*
+check "the example builds with the static library" compile "$scratch/static" "$scratch/static-usr" \
+    --static --
+check_fails "it needs no libjbackup.so" needs "$scratch/static" libjbackup
 check "it makes a backup, too" "$scratch/static" "$scratch/app"
 check "two backups are there" test "$(find "$scratch/app/backups" -name 'manifest_*.json' |
     wc -l)" -eq 2
-check_fails "a static build without pkg-config's list fails" gcc -static -I"$usr/include" \
-    -o "$scratch/broken" "$root/examples/embed.c" -L"$usr/lib" -ljbackup
+check_fails "without pkg-config's list it does not link" gcc -I"$usr/include" \
+    -o "$scratch/broken" "$root/examples/embed.c" -L"$scratch/static-usr/lib" -ljbackup
 done_testing

@@ -9,6 +9,7 @@
 
 #include "../check.h"
 #include "adapter/digest.h"
+#include "adapter/gzip.h"
 #include "repository/publish.h"
 
 static struct arena fixture_arena;
@@ -36,6 +37,7 @@ static inline struct artifact make_artifact(enum artifact_kind kind, const char 
     artifact.raw_size = 10 * artifact.size;
     artifact.duration_ms = 1234;
     sha256_of(content, artifact.sha256);
+    artifact.crc32 = jbi_crc32(0, content, strlen(content));
     if (kind != ARTIFACT_CODEBASE)
         sha256_of("raw", artifact.raw_sha256);
     return artifact;

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening projects: what is found, what is refused, and that nothing is written. */
+#include "fixture.h"
+
+static int open_at(const char *path)
+{
+    jb_project_close(project);
+    project = NULL;
+    err = (struct jb_error){0};
+    return jb_project_open(&project, path, &err);
+}
+
+/* Opens from a working directory, which is then put back. */
+static int open_from(const char *folder)
+{
+    int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    REQUIRE(here >= 0 && chdir(in_folder(folder)) == 0);
+    int code = open_at(NULL);
+    REQUIRE(fchdir(here) == 0);
+    close(here);
+    return code;
+}
+
+static int parse(const char *json)
+{
+    jb_project_close(project);
+    project = NULL;
+    err = (struct jb_error){0};
+    return jb_project_parse(&project, json, check_folder(), &err);
+}
+
+/* The finding of a backup that says how the database was found. */
+static bool is_found_by(const char *how)
+{
+    struct jb_backup_options options = JB_BACKUP_OPTIONS_INIT;
+    options.type = JB_TYPE_DATABASE;
+    free_report();
+    if (tell(backup_create(project, &options, &report, &err)) != JB_OK)
+        return false;
+    bool is_found = false;
+    for (size_t i = 0; i < jb_report_finding_count(report); i++)
+        is_found = is_found || strstr(jb_report_finding(report, i)->message, how) != NULL;
+    return is_found;
+}
+
+static void a_config_is_found_upward(void)
+{
+    make_app();
+    write_text("app/jbackup.json", CONFIG);
+    CHECK(open_from("app/static/empty") == JB_OK);
+    CHECK(open_from("app") == JB_OK);
+    CHECK(open_at(in_folder("app")) == JB_OK);
+    CHECK(open_at(in_folder("app/")) == JB_OK);
+    CHECK(open_at(in_folder("app/jbackup.json")) == JB_OK);
+    REQUIRE(symlink("app", in_folder("other")) == 0);
+    CHECK(open_at(in_folder("other")) == JB_OK);
+    CHECK(open_at(in_folder("other/jbackup.json")) == JB_OK);
+    CHECK(!is_there("backups") && !is_there("app/backups"));
+    end();
+}
+
+static void what_is_no_project_is_refused(void)
+{
+    make_folder("empty");
+    CHECK(open_from("empty") == JB_ENOTFOUND && err.code == JB_ENOTFOUND);
+    CHECK_HAS(err.text, "no project here");
+    CHECK_HAS(err.hint, "--project");
+    CHECK(open_at(in_folder("absent")) == JB_ENOTFOUND);
+    CHECK_HAS(err.text, "absent");
+    CHECK_HAS(err.hint, "--project");
+    write_text("empty/file", "");
+    CHECK(open_at(in_folder("empty/file")) == JB_EINVAL);
+    CHECK_HAS(err.text, "neither a folder nor a jbackup.json");
+    CHECK(open_at("") == JB_ENOTFOUND);
+    CHECK(entries("empty") == 1);
+    CHECK(jb_project_open(&project, in_folder("absent"), NULL) == JB_ENOTFOUND);
+    CHECK(project == NULL);
+    jb_project_close(NULL);
+}
+
+static void a_folder_for_everybody_is_not_trusted(void)
+{
+    make_folder("public");
+    make_folder("public/mine");
+    write_text("public/jbackup.json", CONFIG);
+    REQUIRE(chmod(in_folder("public"), 01777) == 0);
+    CHECK(open_from("public/mine") == JB_ENOTFOUND);
+    CHECK(open_from("public") == JB_OK);
+    CHECK(open_at(in_folder("public")) == JB_OK);
+    REQUIRE(chmod(in_folder("public"), 0755) == 0);
+    CHECK(open_from("public/mine") == JB_OK);
+    end();
+}
+
+static const struct {
+    const char *line, *want;
+} wrong[] = {
+    {"\"name\": 1", "\"name\" must be a text, not a number"},
+    {"\"name\": \"\"", "\"name\" is empty"},
+    {"\"name\": null", "\"name\" must be a text"},
+    {"\"root\": []", "\"root\" must be a text"},
+    {"\"root\": \"\"", "\"root\" is empty"},
+    {"\"backup_dir\": {}", "\"backup_dir\" must be a text"},
+    {"\"backup_dir\": true", "\"backup_dir\" must be a text"},
+    {"\"databases\": \"sqlite:///a.db\"", "\"databases\" must be a list of URLs, not a text"},
+    {"\"databases\": [1]", "\"databases\" must be a list of URLs, not a number"},
+    {"\"databases\": [\"mysql://u:s3cret@h/d\"]", "not the URL of a database"},
+    {"\"databases\": [\"\"]", "not the URL of a database"},
+    {"\"databases\": [\"sqlite:///\"]", "has no file"},
+    {"\"databases\": [\"sqlite:///:memory:\"]", "has no file"},
+    {"\"databases\": [\"sqlite:///?mode=ro\"]", "has no file"},
+    {"\"exclude\": \"*.log\"", "\"exclude\" must be a list of patterns"},
+    {"\"exclude\": [2]", "\"exclude\" must be a text, not a number"},
+    {"\"exclude\": [\"\"]", "\"exclude\" is empty"},
+    {"\"default_excludes\": \"yes\"", "\"default_excludes\" must be true or false"},
+    {"\"one_file_system\": 1", "\"one_file_system\" must be true or false"},
+    {"\"retention\": 7", "\"retention\" must be an object"},
+    {"\"retention\": {\"daily_days\": 0}", "\"daily_days\" must be from 1 to 36500, not 0"},
+    {"\"retention\": {\"weekly_weeks\": -1}", "\"weekly_weeks\" must be from 1"},
+    {"\"retention\": {\"monthly_months\": 99999}", "\"monthly_months\" must be from 1"},
+    {"\"retention\": {\"keep_min\": 0}", "\"keep_min\" must be from 1"},
+    {"\"retention\": {\"keep_min\": 1.5}", "\"keep_min\" must be a whole number"},
+    {"\"retention\": {\"days\": 1}", "unknown key \"days\""},
+    {"\"compression\": 9", "\"compression\" must be a text"},
+    {"\"compression\": \"slow\"", "must be fast, balanced or best, not \"slow\""},
+    {"\"jobs\": \"2\"", "\"jobs\" must be a whole number"},
+    {"\"jobs\": -1", "\"jobs\" must be from 0 to 32"},
+    {"\"jobs\": 99999999999999", "\"jobs\" must be from 0 to 32"},
+    {"\"databasse\": []", "unknown key \"databasse\""},
+};
+
+static void every_mistake_names_file_line_and_key(void)
+{
+    make_app();
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        write_text("app/jbackup.json", textf("{\n\n%s}\n", wrong[i].line));
+        CHECK(open_at(in_folder("app")) == JB_EINVAL && project == NULL);
+        CHECK_HAS(err.text, "jbackup.json, line 3: ");
+        CHECK_HAS(err.text, wrong[i].want);
+        CHECK(strstr(err.text, "s3cret") == NULL && strstr(err.hint, "s3cret") == NULL);
+    }
+    CHECK_HAS(err.hint, "known keys here: name, root, ");
+    CHECK(!is_there("backups") && !is_there("app/backups"));
+    write_text("app/jbackup.json", "{\"name\": \"a\",\n \"name\": \"b\"}");
+    CHECK(open_at(in_folder("app")) == JB_EINVAL);
+    CHECK_HAS(err.text, "jbackup.json, line 2");
+    write_text("app/jbackup.json", "[]");
+    CHECK(open_at(in_folder("app")) == JB_EINVAL);
+    write_text("app/jbackup.json", "");
+    CHECK(open_at(in_folder("app")) == JB_EINVAL);
+    CHECK_HAS(err.text, "jbackup.json");
+}
+
+static void broken_json_does_not_show_its_content(void)
+{
+    make_app();
+    write_text("app/jbackup.json", "{\"databases\": [\"sqlite:///a.db\" \"pg://u:s3cret@h/d\"]}");
+    CHECK(open_at(in_folder("app")) == JB_EINVAL);
+    CHECK_HAS(err.text, "jbackup.json, line 1: ");
+    CHECK(strstr(err.text, "s3cret") == NULL);
+    write_text("app/jbackup.json", "{\"databases\": [\"pg://u:s3cret@h\n");
+    CHECK(open_at(in_folder("app")) == JB_EINVAL);
+    CHECK(strstr(err.text, "s3cret") == NULL);
+}
+
+static void every_key_is_taken(void)
+{
+    make_folder("code");
+    CHECK(parse("{\"name\": \"n\", \"root\": \"code\", \"backup_dir\": \"b\", \"databases\": [],"
+                "\"exclude\": [\"*.log\"], \"default_excludes\": false, \"one_file_system\": false,"
+                "\"retention\": {\"daily_days\": 1, \"weekly_weeks\": 2, \"monthly_months\": 3,"
+                "\"keep_min\": 4}, \"compression\": \"best\", \"jobs\": 2}") == JB_OK);
+    write_text("code/a.log", "left out");
+    write_text("code/a.txt", "taken");
+    CHECK(backup_create(project, NULL, &report, &err) == JB_OK);
+    CHECK(jb_report_number(report, JB_FIGURES, "files") == 1);
+    CHECK(jb_report_finding_count(report) == 0);
+    CHECK_TEXT(jb_report_text(report, JB_FIGURES, "type"), "codebase");
+    CHECK(entries("b") > 0);
+    jb_report_free(report);
+    report = NULL;
+    CHECK(jb_project_parse(&project, "{}", in_folder("absent"), &err) == JB_ENOTFOUND);
+    end();
+}
+
+static void dotenv_names_the_database(void)
+{
+    static const char *const lines[] = {
+        "DATABASE_URL=sqlite:///instance/journal.db",
+        "DATABASE_URL=sqlite:///journal.db\n",
+        "# DATABASE_URL=sqlite:///no.db\nexport DATABASE_URL=\"sqlite:///journal.db\" # the file\n",
+        "DATABASE_URL='sqlite:///instance/journal.db'\r\n",
+        "  DATABASE_URL = sqlite:///instance/journal.db   # comment\r\nOTHER=1",
+        "DATABASE_URL=sqlite:///old.db\nDATABASE_URL=sqlite:///journal.db?timeout=5\n",
+        "XDATABASE_URL=a\nDATABASE_URL_OLD=b\nexport\tX=1\nDATABASE_URL=sqlite:///journal.db",
+    };
+    make_app();
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        write_text("app/.env", lines[i]);
+        CHECK(tell(open_at(in_folder("app"))) == JB_OK);
+        CHECK(is_found_by("DATABASE_URL in .env"));
+        CHECK_TEXT(jb_report_text(report, 0, "name"), "journal");
+    }
+    write_text("app/.env", textf("DATABASE_URL=sqlite:////%s\n",
+                                 in_folder("app/instance/journal.db") + 1));
+    CHECK(open_at(in_folder("app")) == JB_OK && is_found_by("DATABASE_URL"));
+    write_text("app/.env", "DATABASE_URL=\nOTHER");
+    CHECK(open_at(in_folder("app")) == JB_OK);
+    CHECK(is_found_by("the SQLite file instance/journal.db"));
+    write_text("app/.env", "DATABASE_URL=mysql://u:s3cret@h/d\n");
+    CHECK(open_at(in_folder("app")) == JB_EINVAL);
+    CHECK_HAS(err.text, ".env, DATABASE_URL");
+    CHECK(strstr(err.text, "s3cret") == NULL);
+    end();
+}
+
+static void two_sqlite_files_are_ambiguous(void)
+{
+    begin();
+    REQUIRE(unlink(in_folder("app/jbackup.json")) == 0);
+    sql("app/other.db", "CREATE TABLE t(a);");
+    CHECK(open_at(in_folder("app")) == JB_OK);
+    CHECK(backup_create(project, NULL, &report, &err) == JB_EINVAL && report == NULL);
+    CHECK_HAS(err.text, "several SQLite files");
+    CHECK_HAS(err.hint, "\"databases\"");
+    CHECK(!is_there("app/backups"));
+    backup_of(JB_TYPE_CODEBASE, NULL, NULL);
+    CHECK_TEXT(jb_report_text(report, JB_FIGURES, "type"), "codebase");
+    end();
+}
+
+static void databases_get_names_of_their_own(void)
+{
+    make_app();
+    make_folder("app/a");
+    make_folder("app/b");
+    sql("app/a/x y.db", "CREATE TABLE t(a);");
+    sql("app/b/x y.db", "CREATE TABLE t(a);");
+    write_text("app/jbackup.json",
+               "{\"databases\": [\"sqlite:///a/x y.db\", \"sqlite:///b/./x y.db\"]}");
+    CHECK(open_at(in_folder("app")) == JB_OK);
+    CHECK(tell(backup_create(project, NULL, &report, &err)) == JB_OK);
+    CHECK_TEXT(jb_report_text(report, 0, "name"), "x_y");
+    CHECK_TEXT(jb_report_text(report, 1, "name"), "x_y-2");
+    end();
+}
+
+static const char *const secret_urls[] = {
+    "postgresql://ann:s3cret@db/journal",
+    "postgres://ann:s3cret@db:5432/journal?sslmode=require",
+    "postgresql+psycopg2://ann:s3cret@db/journal",
+    "postgresql://ann:x/s3cret@db/journal",
+    "postgresql://ann:x?s3cret@db/journal",
+    "postgresql://ann:x?/s3cret@db/journal",
+    "postgresql://ann:x@/s3cret@db/journal",
+    "postgresql://db/journal?user=ann&password=s3cret",
+    "postgresql://db?password=x/s3cret",
+    "postgresql:///?password=x/s3cret",
+    "postgresql://db/?password=a@x/s3cret",
+    "postgresql://s3cret",
+    "postgresql://ann:s3cret@db",
+};
+
+static void log_without_secret(void *user, int level, const char *line)
+{
+    (void)user;
+    (void)level;
+    CHECK(strstr(line, "s3cret") == NULL);
+}
+
+static void postgresql_is_refused_without_its_password(void)
+{
+    make_app();
+    for (size_t i = 0; i < sizeof secret_urls / sizeof *secret_urls; i++) {
+        write_text("app/jbackup.json", textf("{\"databases\": [\"%s\"]}", secret_urls[i]));
+        CHECK(tell(open_at(in_folder("app"))) == JB_OK);
+        jb_project_set_hooks(project, log_without_secret, NULL, NULL);
+        CHECK(backup_create(project, NULL, &report, &err) == JB_EUNSUPPORTED);
+        CHECK_HAS(err.text, "PostgreSQL");
+        CHECK_HAS(err.hint, "--code-only");
+        CHECK(strstr(err.text, "s3cret") == NULL && strstr(err.hint, "s3cret") == NULL);
+        CHECK(i > 3 || strstr(err.text, "\"journal\"") != NULL);
+    }
+    CHECK(!shell(textf("grep -r s3cret %s", in_folder("app/backups"))));
+    end();
+}
+
+static void the_backup_folder_can_be_another(void)
+{
+    begin();
+    CHECK(jb_project_set_backup_dir(project, in_folder("elsewhere"), &err) == JB_OK);
+    backup();
+    CHECK(is_there("elsewhere/daily") && !is_there("backups"));
+    CHECK(jb_project_set_backup_dir(project, "", &err) == JB_EINVAL);
+    CHECK(jb_project_set_backup_dir(project, NULL, NULL) == JB_EINVAL);
+    end();
+}
+
+static void the_root_is_no_backup_folder(void)
+{
+    make_app();
+    static const char *const folders[] = {".", "../app", "instance/.."};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        write_text("app/jbackup.json", textf("{\"backup_dir\": \"%s\"}", folders[i]));
+        CHECK(tell(open_at(in_folder("app"))) == JB_OK);
+        CHECK(backup_create(project, NULL, &report, &err) == JB_EINVAL);
+        CHECK_HAS(err.text, "the code");
+        CHECK(!is_there("app/daily") && !is_there("app/.jbackup"));
+        end();
+        err = (struct jb_error){0};
+    }
+}
+
+int main(void)
+{
+    RUN(a_config_is_found_upward);
+    RUN(what_is_no_project_is_refused);
+    RUN(a_folder_for_everybody_is_not_trusted);
+    RUN(every_mistake_names_file_line_and_key);
+    RUN(broken_json_does_not_show_its_content);
+    RUN(every_key_is_taken);
+    RUN(dotenv_names_the_database);
+    RUN(two_sqlite_files_are_ambiguous);
+    RUN(databases_get_names_of_their_own);
+    RUN(postgresql_is_refused_without_its_password);
+    RUN(the_backup_folder_can_be_another);
+    RUN(the_root_is_no_backup_folder);
+    return check_end();
+}
