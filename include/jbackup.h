@@ -119,8 +119,8 @@ JB_API int jb_exit_status(int code, const jb_report *report);
 typedef struct jb_project jb_project;
 
 /* Opens the project at path: a folder or its jbackup.json; NULL searches upward from the working
- * directory. Reads jbackup.json and .env; writes nothing. On success *out is the caller's, to be
- * closed. Expected codes: JB_ENOTFOUND, JB_EINVAL. */
+ * directory, past folders that anybody may write to. Reads jbackup.json and .env; writes nothing.
+ * On success *out is the caller's, to be closed. Expected codes: JB_ENOTFOUND, JB_EINVAL. */
 JB_API JB_MUST_USE int jb_project_open(jb_project **out, const char *path, struct jb_error *err);
 /* The same from the text of a jbackup.json; relative paths count from the folder base. */
 JB_API JB_MUST_USE int jb_project_parse(jb_project **out, const char *json, const char *base,
@@ -162,7 +162,7 @@ struct jb_backup_options {
  * Figures: timestamp, category, type, path (the manifest), duration_ms, total_size (bytes stored),
  * linked (artifacts that are hard links of the previous backup's), files, file_bytes.
  * Rows: one per artifact: path, kind, name, size, raw_size, sha256, linked.
- * Expected codes: JB_EINVAL, JB_ELOCKED, JB_EDATABASE, JB_EIO, JB_ECANCELED. */
+ * Expected codes: JB_EINVAL, JB_ELOCKED, JB_EDATABASE, JB_EUNSUPPORTED, JB_EIO, JB_ECANCELED. */
 JB_API JB_MUST_USE int backup_create(jb_project *project, const struct jb_backup_options *options,
                                      jb_report **report, struct jb_error *err);
 
@@ -181,7 +181,8 @@ struct jb_verify_options {
  * digests against the index, every SQLite copy opened and its tables compared.
  * Figures: backups, artifacts, files, tables, bytes_read, duration_ms, bad (backups with an ERROR).
  * Rows: one per backup: timestamp, category, type, ok, artifacts, files, tables.
- * No backup at all is an ERROR finding, never a pass. Expected codes: JB_EINVAL, JB_ENOTFOUND. */
+ * No backup at all is an ERROR finding, never a pass; so is a manifest that can't be read, which
+ * counts as a bad backup without a row. Expected codes: JB_EINVAL, JB_ENOTFOUND. */
 JB_API JB_MUST_USE int backup_verify(jb_project *project, const struct jb_verify_options *options,
                                      jb_report **report, struct jb_error *err);
 
@@ -200,10 +201,12 @@ struct jb_restore_options {
         sizeof(struct jb_restore_options), NULL, NULL, NULL, NULL, 0                               \
     }
 
-/* Restores a backup into an empty place: the code with its tree, databases as files beside it
- * under databases/. Every file is compared with its digest on the way. A place that is not empty
- * is refused; on failure what was written is removed again.
+/* Restores a backup into an empty place: the code with its tree, a database at its place in that
+ * tree or, if it has none there, under databases/; without the code, databases alone. Every file
+ * is compared with its digest on the way. A place that is not empty is refused; on failure what
+ * was written is removed again.
  * Figures: timestamp, to, files, file_bytes, databases, duration_ms.
+ * Rows: one per database: database, path (below to).
  * Expected codes: JB_EINVAL, JB_ENOTFOUND, JB_ECORRUPT, JB_EIO, JB_ECANCELED. */
 JB_API JB_MUST_USE int restore_safe(jb_project *project, const struct jb_restore_options *options,
                                     jb_report **report, struct jb_error *err);
@@ -241,9 +244,9 @@ struct jb_backup_ref {
 JB_API JB_MUST_USE int jb_show(jb_project *project, const struct jb_backup_ref *backup,
                                jb_report **report, struct jb_error *err);
 
-/* What lies in the code archive. Rows: path, type (file, folder, symlink, hardlink, fifo), size,
- * mode (number), uid, gid, mtime (ISO 8601 with offset), sha256, link. Figures: timestamp, files,
- * file_bytes. */
+/* What lies in the code archive (none: JB_ENOTFOUND). Rows: path, type (file, folder, symlink,
+ * hardlink, fifo), size, mode (number), uid, gid, mtime (ISO 8601 with offset), sha256, link.
+ * Figures: timestamp, files, file_bytes. */
 JB_API JB_MUST_USE int jb_files(jb_project *project, const struct jb_backup_ref *backup,
                                 jb_report **report, struct jb_error *err);
 
@@ -274,7 +277,9 @@ struct jb_diff_options {
 
 /* What differs. Rows: change (added, removed, changed), path, or table and database; what (content,
  * mode, owner, time, type, link, rows, ... joined by commas), from_size, to_size (or from_rows,
- * to_rows). Figures: from, to, added, removed, changed. */
+ * to_rows). A row with a database and no table is of its schema, or of a database that only one of
+ * the two holds. A component that only one of them holds is a WARNING finding, not compared.
+ * Figures: from, to, added, removed, changed. */
 JB_API JB_MUST_USE int jb_diff(jb_project *project, const struct jb_diff_options *options,
                                jb_report **report, struct jb_error *err);
 

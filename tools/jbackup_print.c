@@ -320,8 +320,11 @@ static void format_side(FILE *out, const jb_report *report, size_t row, const ch
 static void format_subject(FILE *out, const jb_report *report, size_t row, const char *key)
 {
     const char *table = jb_report_text(report, row, "table");
+    const char *database = jb_report_text(report, row, "database");
     if (table != NULL)
         fprintf(out, "table %s in %s", table, text_of(report, row, "database"));
+    else if (database != NULL)
+        fprintf(out, "database %s", database);
     else
         cli_text(out, report, row, key);
 }

@@ -19,7 +19,7 @@
 #define GZIP_HEADER_SIZE  24
 #define GZIP_TRAILER_SIZE 8
 /* A member of more content is refused: bounded memory on hostile input. */
-#define GZIP_RAW_MAX (16u << 20)
+#define GZIP_RAW_MAX (4u << 20)
 
 enum compression { COMPRESSION_FAST = 0, COMPRESSION_BALANCED = 1, COMPRESSION_BEST = 2 };
 

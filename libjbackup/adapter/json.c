@@ -23,8 +23,13 @@ int jbi_json_parse(struct json **out, const char *text, size_t len, const char *
 {
     json_error_t why;
     json_t *value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-    if (value == NULL)
-        return jbi_fail(err, JB_EINVAL, "%s, line %d: %s", name, why.line, why.text);
+    if (value == NULL) {
+        /* The text near a mistake may be a password; that of a key given twice is the key. */
+        const char *near = strstr(why.text, " near ");
+        bool is_key = json_error_code(&why) == json_error_duplicate_key;
+        size_t shown = near != NULL && !is_key ? (size_t)(near - why.text) : strlen(why.text);
+        return jbi_fail(err, JB_EINVAL, "%s, line %d: %.*s", name, why.line, (int)shown, why.text);
+    }
     *out = closed(value);
     return JB_OK;
 }

@@ -250,8 +250,10 @@ static int copy_in_transaction(const struct original *original, int dir_fd, cons
     if (rc == SQLITE_OK) {
         sqlite3_backup *backup = sqlite3_backup_init(to, "main", original->db, "main");
         if (backup != NULL) {
-            sqlite3_backup_step(backup, -1);
+            int step = sqlite3_backup_step(backup, -1);
             rc = sqlite3_backup_finish(backup);
+            if (rc == SQLITE_OK && step != SQLITE_DONE) /* finish() passes over BUSY and LOCKED */
+                rc = step;
         } else {
             rc = sqlite3_errcode(to);
         }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* backup_create: capture into staging, link what is unchanged, publish. */
 #include <stdio.h>
-#include <sys/stat.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "api/git.h"
 #include "api/session.h"
 #include "base/clock.h"
+#include "base/scope.h"
 #include "base/text.h"
 #include "source/codebase.h"
 
@@ -34,16 +35,19 @@ static int check_label(const char *label, struct jb_error *err)
     return JB_OK;
 }
 
-/* A repository is left out of the code, so one that is the root itself would leave nothing. */
+/* A repository is left out of the code, so one that is the root, or holds it, would leave nothing.
+ */
 static int check_place(const jb_project *project, struct jb_error *err)
 {
-    struct stat root, repository;
-    if (stat(project->root, &root) < 0 || stat(project->backup_dir, &repository) < 0 ||
-        root.st_dev != repository.st_dev || root.st_ino != repository.st_ino)
+    scope_free char *root = realpath(project->root, NULL);
+    scope_free char *repository = realpath(project->backup_dir, NULL);
+    if (root == NULL || repository == NULL)
         return JB_OK;
-    jbi_fail(err, JB_EINVAL,
-             "the backups would lie in \"%s\", which is the root of the code itself",
-             project->backup_dir);
+    size_t len = strlen(repository);
+    if (strncmp(root, repository, len) != 0 || (root[len] != '\0' && root[len] != '/'))
+        return JB_OK;
+    jbi_fail(err, JB_EINVAL, "the backups would lie in \"%s\", which %s the root of the code",
+             project->backup_dir, root[len] == '\0' ? "is" : "holds");
     jbi_hint(err, "name another \"backup_dir\", e.g. the folder backups in it");
     return JB_EINVAL;
 }
@@ -166,26 +170,44 @@ static int capture_databases(struct backup_run *run, struct jb_error *err)
     return code;
 }
 
-static int capture_code(struct backup_run *run, struct jb_error *err)
+/* The database files as they are named and, where links lead to them, as they are. */
+static int database_files(struct backup_run *run, struct codebase_source *source,
+                          struct jb_error *err)
 {
-    struct session *session = &run->session;
-    const jb_project *project = session->project;
-    const char **files =
-        jbi_arena_alloc(&session->arena, (project->database_count + 1) * sizeof *files);
+    const jb_project *project = run->session.project;
+    struct arena *arena = &run->session.arena;
+    const char **files = jbi_arena_alloc(arena, (2 * project->database_count + 1) * sizeof *files);
     if (files == NULL)
         return jbi_fail_memory(err);
+    source->database_files = files;
+    for (size_t i = 0; i < project->database_count; i++) {
+        const struct database *database = &project->databases[i];
+        if (database->kind != DATABASE_SQLITE)
+            continue;
+        files[source->database_count++] = database->sqlite.path;
+        scope_free char *real = realpath(database->sqlite.path, NULL);
+        if (real == NULL || strcmp(real, database->sqlite.path) == 0)
+            continue;
+        files[source->database_count] = jbi_arena_text(arena, real);
+        if (files[source->database_count++] == NULL)
+            return jbi_fail_memory(err);
+    }
+    return JB_OK;
+}
+
+static int capture_code(struct backup_run *run, struct jb_error *err)
+{
+    const jb_project *project = run->session.project;
+    const char *const repositories[] = {project->backup_dir, project->configured_backup_dir};
     struct codebase_source source = {
         .root = project->root,
         .exclude = project->exclude,
         .one_file_system = project->one_file_system,
-        .repository_fd = session->repository.fd,
-        .database_files = files,
+        .repositories = repositories,
+        .repository_count = 2,
     };
-    for (size_t i = 0; i < project->database_count; i++) {
-        if (project->databases[i].kind == DATABASE_SQLITE)
-            files[source.database_count++] = project->databases[i].sqlite.path;
-    }
-    return capture_one(run, &jbi_codebase_source, &source, err);
+    int code = database_files(run, &source, err);
+    return code < 0 ? code : capture_one(run, &jbi_codebase_source, &source, err);
 }
 
 static int capture_all(struct backup_run *run, struct jb_error *err)
@@ -214,21 +236,27 @@ static const struct manifest *newest_with(const struct catalog *catalog,
     return NULL;
 }
 
-/* What is byte-equal to the newest backup of the same component becomes a link to it. */
+/* What is byte-equal to the newest backup of the same component becomes a link to it. Databases
+ * were captured first, so each component is a run of the artifacts. */
 static int link_equal(struct backup_run *run, struct jb_error *err)
 {
     struct session *session = &run->session;
-    const struct manifest *previous[] = {
-        newest_with(&session->catalog, jbi_manifest_has_codebase),
-        newest_with(&session->catalog, jbi_manifest_has_database),
-    };
-    int code = JB_OK;
-    for (int i = 0; i < 2 && code == JB_OK; i++) {
-        if (previous[i] != NULL && (i == 0 || previous[1] != previous[0]))
-            code = jbi_staging_link_equal(&session->repository, run->staging_fd, &run->manifest,
-                                          previous[i], err);
-    }
-    return code;
+    struct manifest databases = run->manifest, code_files = run->manifest;
+    size_t count = 0;
+    while (count < run->manifest.artifact_count &&
+           jbi_artifact_kind_is_database(run->manifest.artifacts[count].kind))
+        count++;
+    databases.artifact_count = count;
+    code_files.artifacts += count;
+    code_files.artifact_count -= count;
+    int code =
+        jbi_staging_link_equal(&session->repository, run->staging_fd, &databases,
+                               newest_with(&session->catalog, jbi_manifest_has_database), err);
+    return code < 0
+               ? code
+               : jbi_staging_link_equal(&session->repository, run->staging_fd, &code_files,
+                                        newest_with(&session->catalog, jbi_manifest_has_codebase),
+                                        err);
 }
 
 static int make(struct backup_run *run, struct jb_error *err)

@@ -270,13 +270,9 @@ int jbi_config_read(struct jb_project *project, const char *text, size_t len, co
                     const char *base, struct jb_error *err)
 {
     scope_json *object = NULL;
-    struct jb_error why = {0};
-    int code = jbi_json_parse(&object, text, len, name, &why);
-    if (code < 0) { /* what it is near may be a password */
-        const char *near = strstr(why.text, " near ");
-        int shown = (int)(near ? near - why.text : (long)strlen(why.text));
-        return jbi_fail(err, code, "%.*s", shown, why.text);
-    }
+    int code = jbi_json_parse(&object, text, len, name, err);
+    if (code < 0)
+        return code;
     if (!jbi_json_is_object(object))
         return jbi_fail(err, JB_EINVAL, "%s: must hold an object, {...}", name);
     struct config config = {.project = project, .text = text, .name = name, .base = base};

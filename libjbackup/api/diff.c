@@ -163,14 +163,33 @@ static void diff_database(struct diff_run *run, const struct artifact *a, const 
     }
 }
 
+/* A database that only one of the two holds. */
+static void database_row(struct diff_run *run, const char *change, const char *database)
+{
+    struct record *row = jbi_report_row(run->session.report);
+    row_add(run, change, "database", row);
+    jbi_row_text(run->session.report, row, "database", database);
+}
+
 static void diff_databases(struct diff_run *run)
 {
+    if (!jbi_manifest_has_database(run->from) || !jbi_manifest_has_database(run->to))
+        return;
     for (size_t i = 0; i < run->from->artifact_count; i++) {
         const struct artifact *a = &run->from->artifacts[i];
-        const struct artifact *b =
-            a->kind == ARTIFACT_SQLITE ? jbi_manifest_artifact(run->to, a->kind, a->name) : NULL;
+        if (a->kind != ARTIFACT_SQLITE)
+            continue;
+        const struct artifact *b = jbi_manifest_artifact(run->to, a->kind, a->name);
         if (b != NULL)
             diff_database(run, a, b);
+        else
+            database_row(run, "removed", a->name);
+    }
+    for (size_t i = 0; i < run->to->artifact_count; i++) {
+        const struct artifact *b = &run->to->artifacts[i];
+        if (b->kind == ARTIFACT_SQLITE &&
+            jbi_manifest_artifact(run->from, b->kind, b->name) == NULL)
+            database_row(run, "added", b->name);
     }
 }
 
@@ -195,11 +214,11 @@ int jb_diff(jb_project *project, const struct jb_diff_options *options, jb_repor
     if (code < 0)
         return code;
     struct session *session = &run.session;
-    code = jbi_session_read(session, project, err);
+    code = jbi_session_read(session, project, JB_WARNING, err);
     if (code == JB_OK)
-        code = jbi_catalog_find(&session->catalog, taken.from, &run.from, session->err);
+        code = jbi_session_find(session, taken.from, &run.from);
     if (code == JB_OK)
-        code = jbi_catalog_find(&session->catalog, taken.to, &run.to, session->err);
+        code = jbi_session_find(session, taken.to, &run.to);
     if (code == JB_OK)
         code = diff_code(&run, session->err);
     if (code == JB_OK) {

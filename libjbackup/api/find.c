@@ -48,7 +48,7 @@ static int match_add(struct find_run *run, const char *timestamp, const struct i
         .path = jbi_arena_text(&run->session.arena, entry->path),
         .type = entry->type,
         .size = entry->size,
-        .mtime_us = entry->mtime_s * 1000000 + entry->mtime_ns / 1000,
+        .mtime_us = jbi_time_us(entry->mtime_s, entry->mtime_ns),
     };
     memcpy(match->sha256, entry->sha256, sizeof match->sha256);
     if (match->path == NULL)
@@ -144,7 +144,7 @@ int jb_find(jb_project *project, const struct jb_find_options *options, jb_repor
     if (code < 0)
         return code;
     run.pattern = taken.pattern;
-    code = jbi_session_read(&run.session, project, err);
+    code = jbi_session_read(&run.session, project, JB_WARNING, err);
     for (size_t i = run.session.catalog.count; code == JB_OK && i-- > 0;)
         code = search_backup(&run, &run.session.catalog.backups[i], run.session.err);
     if (code == JB_OK)

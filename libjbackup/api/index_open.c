@@ -2,8 +2,9 @@
 /* Opening the index of a backup. */
 #include "api/index_open.h"
 
-#include <fcntl.h>
 #include <unistd.h>
+
+#include "os/file.h"
 
 int jbi_index_of_backup(struct open_index *index, struct session *session,
                         const struct manifest *backup, struct jb_error *err)
@@ -12,11 +13,9 @@ int jbi_index_of_backup(struct open_index *index, struct session *session,
     *index = (struct open_index){.fd = -1};
     if (artifact == NULL)
         return 0;
-    index->fd = openat(jbi_category_fd(session, backup), artifact->path,
-                       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (index->fd < 0)
-        return jbi_fail_errno(err, JB_EIO, "cannot open %s", artifact->path);
-    int code = jbi_index_open(&index->reader, index->fd, artifact->path, err);
+    int code = jbi_open_regular(jbi_category_fd(session, backup), artifact->path, &index->fd, err);
+    if (code == JB_OK)
+        code = jbi_index_open(&index->reader, index->fd, artifact->path, err);
     return code < 0 ? code : 1;
 }
 

@@ -1,19 +1,70 @@
 /* SPDX-License-Identifier: MIT */
 /* What is kept and what goes: jb_cleanup, jb_remove, jb_pin, jb_unpin. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "repository/pending.h"
 
 struct cleanup_run {
     struct session session;
     struct jb_cleanup_options options;
     int64_t kept, removed;
     uint64_t freed;
+    struct seen *seen; /* what a dry run would have removed already, of files with several links */
+    size_t seen_count;
 };
+
+struct seen {
+    dev_t dev;
+    ino_t ino;
+    nlink_t links;
+};
+
+/* Links of the file that would be gone by now, this one among them. */
+static nlink_t links_gone(struct cleanup_run *run, const struct stat *st)
+{
+    struct arena *arena = &run->session.arena;
+    for (size_t i = 0; i < run->seen_count; i++) {
+        if (run->seen[i].dev == st->st_dev && run->seen[i].ino == st->st_ino)
+            return ++run->seen[i].links;
+    }
+    size_t size = run->seen_count * sizeof *run->seen;
+    struct seen *grown = jbi_arena_grow(arena, run->seen, size, size + sizeof *grown);
+    if (grown == NULL)
+        return 0;
+    grown[run->seen_count++] = (struct seen){st->st_dev, st->st_ino, 1};
+    run->seen = grown;
+    return 1;
+}
+
+/* The bytes that the removal would free after those before it: what a dry run tells. */
+static int freed_after(struct cleanup_run *run, const struct manifest *backup, uint64_t *freed,
+                       struct jb_error *err)
+{
+    struct pending pending;
+    int code = jbi_pending_of(&pending, PENDING_REMOVE, backup, &run->session.arena, err);
+    for (size_t i = 0; code == JB_OK && i < pending.count; i++) {
+        const char *base = NULL;
+        struct stat st;
+        scope_fd int folder =
+            jbi_artifact_folder(jbi_category_fd(&run->session, backup), pending.files[i], &base);
+        if (folder < 0 || fstatat(folder, base, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            !S_ISREG(st.st_mode))
+            continue;
+        nlink_t gone = st.st_nlink > 1 ? links_gone(run, &st) : 1;
+        if (gone == 0)
+            code = jbi_fail_memory(err);
+        *freed += gone == st.st_nlink ? (uint64_t)st.st_size : 0;
+    }
+    return code;
+}
 
 static void report_verdict(struct cleanup_run *run, const struct manifest *backup,
                            const struct retention_verdict *verdict, uint64_t freed)
@@ -38,7 +89,7 @@ static int carry_out(struct cleanup_run *run, const struct manifest *backup,
     uint64_t freed = 0;
     int code = JB_OK;
     if (!verdict->keep && run->options.dry_run) {
-        freed = jbi_backup_freed_bytes(&session->repository, backup);
+        code = freed_after(run, backup, &freed, err);
     } else if (!verdict->keep) {
         char line[256];
         code = jbi_progress(&session->project->hooks, "cleanup", (uint64_t)run->removed, 0,
@@ -81,7 +132,7 @@ int jb_cleanup(jb_project *project, const struct jb_cleanup_options *options, jb
     if (code < 0)
         return code;
     code = run.options.dry_run
-               ? jbi_session_read(session, project, err)
+               ? jbi_session_read(session, project, JB_WARNING, err)
                : jbi_session_write(session, project, run.options.wait_s, "cleanup", err);
     if (code == JB_OK)
         code = cleanup(&run, session->err);
@@ -100,28 +151,60 @@ static int change_begin(struct session *session, jb_project *project,
                         const struct jb_change_options *options, const char *what,
                         const struct manifest **backup, struct jb_error *err)
 {
-    int code = jbi_session_write(session, project, options->wait_s, what, err);
-    return code < 0 ? code
-                    : jbi_catalog_find(&session->catalog, options->timestamp, backup, session->err);
+    const struct manifest *known;
+    int code = jbi_session_read(session, project, JB_WARNING,
+                                err); /* nothing is made for a wrong timestamp */
+    if (code == JB_OK && options->wait_s < 0)
+        code = jbi_fail(session->err, JB_EINVAL, "a negative time to wait");
+    if (code == JB_OK)
+        code = jbi_session_find(session, options->timestamp, &known);
+    if (code < 0 && code != JB_ECORRUPT)
+        return code;
+    *session->err = (struct jb_error){0};
+    jbi_session_end(session, JB_OK, NULL);
+    code = jbi_session_write(session, project, options->wait_s, what, err);
+    return code < 0 ? code : jbi_session_find(session, options->timestamp, backup);
+}
+
+static void report_removal(struct session *session, const char *timestamp, uint64_t freed)
+{
+    char line[64];
+    snprintf(line, sizeof line, "removed %s", timestamp);
+    jbi_repository_log(&session->repository, line);
+    jbi_row_text(session->report, &session->report->figures, "timestamp", timestamp);
+    jbi_row_number(session->report, &session->report->figures, "freed", (int64_t)freed);
+}
+
+/* A backup whose manifest can't be read is in the category that has the manifest. */
+static int remove_damaged(struct session *session, const char *timestamp)
+{
+    char name[LAYOUT_NAME_SIZE];
+    uint64_t freed = 0;
+    enum category category = CATEGORY_DAILY;
+    jbi_manifest_name(name, timestamp);
+    while (category < CATEGORY_COUNT - 1 && faccessat(session->repository.category_fd[category],
+                                                      name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        category++;
+    *session->err = (struct jb_error){0};
+    int code = jbi_repository_remove_damaged(&session->repository, category, timestamp, &freed,
+                                             session->report, session->err);
+    if (code == JB_OK)
+        report_removal(session, timestamp, freed);
+    return code;
 }
 
 static int remove_one(struct session *session, const struct manifest *backup, struct jb_error *err)
 {
     uint64_t freed = 0;
-    char line[64];
     if (backup->pinned) {
         jbi_fail(err, JB_EINVAL, "backup %s is pinned", backup->timestamp);
         jbi_hint(err, "\"jbackup unpin %s\" first", backup->timestamp);
         return JB_EINVAL;
     }
     int code = jbi_repository_remove(&session->repository, backup, &freed, session->report, err);
-    if (code < 0)
-        return code;
-    snprintf(line, sizeof line, "removed %s", backup->timestamp);
-    jbi_repository_log(&session->repository, line);
-    jbi_row_text(session->report, &session->report->figures, "timestamp", backup->timestamp);
-    jbi_row_number(session->report, &session->report->figures, "freed", (int64_t)freed);
-    return JB_OK;
+    if (code == JB_OK)
+        report_removal(session, backup->timestamp, freed);
+    return code;
 }
 
 int jb_remove(jb_project *project, const struct jb_change_options *options, jb_report **report,
@@ -136,6 +219,8 @@ int jb_remove(jb_project *project, const struct jb_change_options *options, jb_r
     code = change_begin(&session, project, &taken, "remove", &backup, err);
     if (code == JB_OK)
         code = remove_one(&session, backup, session.err);
+    else if (code == JB_ECORRUPT)
+        code = remove_damaged(&session, taken.timestamp);
     return jbi_session_end(&session, code, report);
 }
 

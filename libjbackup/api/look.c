@@ -20,7 +20,7 @@ int jb_list(jb_project *project, const struct jb_list_options *options, jb_repor
     if (taken.category != NULL && !jbi_category_parse(taken.category, &category))
         return jbi_fail(err, JB_EINVAL, "unknown category \"%s\": daily, weekly or monthly",
                         taken.category);
-    code = jbi_session_read(&session, project, err);
+    code = jbi_session_read(&session, project, JB_ERROR, err);
     for (size_t i = 0; code == JB_OK && i < session.catalog.count; i++) {
         const struct manifest *backup = &session.catalog.backups[i];
         if (taken.category == NULL || backup->category == category)
@@ -86,9 +86,9 @@ int jb_show(jb_project *project, const struct jb_backup_ref *backup, jb_report *
     int code = jbi_options_take(&taken, sizeof taken, backup, err);
     if (code < 0)
         return code;
-    code = jbi_session_read(&session, project, err);
+    code = jbi_session_read(&session, project, JB_WARNING, err);
     if (code == JB_OK)
-        code = jbi_catalog_find(&session.catalog, taken.timestamp, &found, session.err);
+        code = jbi_session_find(&session, taken.timestamp, &found);
     if (code == JB_OK)
         code = show(&session, found, session.err);
     return jbi_session_end(&session, code, report);
@@ -98,7 +98,7 @@ static void files_row(jb_report *report, const struct index_entry *entry)
 {
     char time[ISO_TIME_SIZE];
     struct record *row = jbi_report_row(report);
-    jbi_iso_time(time, entry->mtime_s * 1000000 + entry->mtime_ns / 1000, false);
+    jbi_iso_time(time, jbi_time_us(entry->mtime_s, entry->mtime_ns), false);
     jbi_row_text(report, row, "path", entry->path);
     jbi_row_text(report, row, "type", jbi_tar_type_name(entry->type));
     jbi_row_number(report, row, "size", (int64_t)entry->size);
@@ -139,9 +139,9 @@ int jb_files(jb_project *project, const struct jb_backup_ref *backup, jb_report 
     int code = jbi_options_take(&taken, sizeof taken, backup, err);
     if (code < 0)
         return code;
-    code = jbi_session_read(&session, project, err);
+    code = jbi_session_read(&session, project, JB_WARNING, err);
     if (code == JB_OK)
-        code = jbi_catalog_find(&session.catalog, taken.timestamp, &found, session.err);
+        code = jbi_session_find(&session, taken.timestamp, &found);
     if (code == JB_OK)
         code = files(&session, found, session.err);
     return jbi_session_end(&session, code, report);

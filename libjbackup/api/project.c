@@ -52,6 +52,7 @@ static int project_finish(struct jb_project *project, const char *base, struct j
     }
     if (project->backup_dir == NULL)
         project->backup_dir = jbi_path_join(arena, project->root, "backups");
+    project->configured_backup_dir = project->backup_dir;
     if (project->name == NULL || project->backup_dir == NULL)
         return jbi_fail_memory(err);
     return jbi_exclude_new(&project->exclude, project->exclude_patterns, project->exclude_count,
@@ -82,7 +83,7 @@ static int find_in_dotenv(struct jb_project *project, int folder_fd, const char 
     scope_free char *text = NULL;
     size_t len;
     struct jb_error unreadable = {0};
-    int code = jbi_file_read(folder_fd, ".env", CONFIG_SIZE_MAX, &text, &len, &unreadable);
+    int code = jbi_file_read_linked(folder_fd, ".env", CONFIG_SIZE_MAX, &text, &len, &unreadable);
     if (code == JB_ENOTFOUND)
         return JB_OK;
     if (code < 0) {
@@ -93,12 +94,17 @@ static int find_in_dotenv(struct jb_project *project, int folder_fd, const char 
     if (url == NULL || *url == '\0')
         return JB_OK;
     const char *base = sqlite_base(project, url, folder);
-    code = jbi_project_add_database(project, url, base, ".env, DATABASE_URL", err);
+    struct jb_error why = {0};
+    code = jbi_project_add_database(project, url, base, ".env, DATABASE_URL", &why);
     if (code == JB_OK)
         project->found =
             jbi_arena_printf(&project->arena, "database \"%s\" found by DATABASE_URL in .env",
                              project->databases[0].name);
-    return code;
+    else if (code == JB_EINVAL) /* of no concern to who only wants to list, or back up the code */
+        project->ambiguous = jbi_arena_text(&project->arena, why.text);
+    else
+        *err = why;
+    return code == JB_EINVAL ? JB_OK : code;
 }
 
 static bool is_sqlite_file(int dir_fd, const char *name)
@@ -218,7 +224,7 @@ static int open_folder(struct jb_project *project, const char *folder, bool is_n
         return err != NULL ? err->code : JB_ENOTFOUND;
     }
     struct jb_error unreadable = {0};
-    int code = jbi_file_read(fd, CONFIG_NAME, CONFIG_SIZE_MAX, &text, &len, &unreadable);
+    int code = jbi_file_read_linked(fd, CONFIG_NAME, CONFIG_SIZE_MAX, &text, &len, &unreadable);
     if (code == JB_OK)
         code = jbi_config_read(project, text, len, CONFIG_NAME, folder, err);
     else if (code != JB_ENOTFOUND)

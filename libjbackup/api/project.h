@@ -27,6 +27,7 @@ struct jb_project {
     const char *name;
     const char *root;
     const char *backup_dir;
+    const char *configured_backup_dir; /* the same, unless another was set for this run */
     struct database *databases;
     size_t database_count;
     bool databases_named; /* the configuration names them, perhaps none */

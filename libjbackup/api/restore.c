@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/index_open.h"
 #include "api/session.h"
 #include "archive/untar.h"
 #include "base/clock.h"
@@ -60,6 +61,22 @@ static int normal_path(struct restore_run *run, const char **out, struct jb_erro
     return JB_OK;
 }
 
+/* Whether the folder has nothing in it: 1, 0, or -1 with errno. */
+static int is_empty_folder(int fd)
+{
+    int list_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    scope_dir DIR *dir = list_fd < 0 ? NULL : fdopendir(list_fd);
+    if (dir == NULL)
+        return -1;
+    const struct dirent *entry;
+    errno = 0;
+    while ((entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return 0;
+    }
+    return errno == 0 ? 1 : -1;
+}
+
 /* Opens the target, which must be absent (then it is made) or an empty folder. */
 static int target_open(struct restore_run *run, struct jb_error *err)
 {
@@ -67,21 +84,17 @@ static int target_open(struct restore_run *run, struct jb_error *err)
     run->made_folder = mkdir(to, 0700) == 0;
     if (!run->made_folder && errno != EEXIST)
         return jbi_fail_errno(err, JB_EIO, "cannot make the folder \"%s\"", to);
-    run->to_fd = open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (run->to_fd < 0)
+    scope_fd int fd = open(to, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int is_empty = fd < 0 ? -1 : is_empty_folder(fd);
+    if (is_empty < 0)
         return jbi_fail_errno(err, JB_EINVAL, "cannot open the folder \"%s\"", to);
-    int list_fd = openat(run->to_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    scope_dir DIR *dir = list_fd < 0 ? NULL : fdopendir(list_fd);
-    const struct dirent *entry;
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        close(run->to_fd);
-        run->to_fd = -1;
+    if (is_empty == 0) {
         jbi_fail(err, JB_EINVAL, "\"%s\" is not empty", to);
         jbi_hint(err, "restore into a new folder, look at it, then move what you need");
         return JB_EINVAL;
     }
+    run->to_fd = fd; /* from here on a failure empties it again */
+    fd = -1;
     return JB_OK;
 }
 
@@ -117,21 +130,64 @@ static int restore_code(struct restore_run *run, const char *path, struct jb_err
                               run->to_fd, path, &run->code, err);
 }
 
+/* Whether another database of the backup has a file of the same name. */
+static bool is_base_shared(const struct manifest *backup, const struct artifact *artifact,
+                           const char *base)
+{
+    for (size_t i = 0; i < backup->artifact_count; i++) {
+        const struct artifact *other = &backup->artifacts[i];
+        const char *slash = other->from ? strrchr(other->from, '/') : NULL;
+        if (other != artifact && other->kind == ARTIFACT_SQLITE &&
+            strcmp(slash ? slash + 1 : other->name, base) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the archive has something at path, or anything but folders on the way to it (a link to a
+ * shared folder, say): 1, 0, or a negative code. */
+static int is_place_taken(struct restore_run *run, const char *path, struct jb_error *err)
+{
+    struct open_index index;
+    struct index_entry entry;
+    size_t whole = strlen(path), len = 0;
+    bool is_taken = false;
+    int code = jbi_index_of_backup(&index, &run->session, run->backup, err);
+    while (code > 0 && !is_taken && len < whole) {
+        len += (path[len] == '/') + strcspn(path + len + (path[len] == '/'), "/");
+        const char *folder = jbi_arena_textn(&run->session.arena, path, len);
+        code =
+            folder ? jbi_index_next_below(index.reader, folder, &entry, err) : jbi_fail_memory(err);
+        is_taken = code > 0 && strcmp(entry.path, folder) == 0 &&
+                   (len == whole || entry.type != TAR_FOLDER);
+    }
+    jbi_index_of_backup_close(&index);
+    return code < 0 ? code : is_taken;
+}
+
 /* Where a database belongs below the target: at its place in the code tree if it lay there and
- * the code is restored, too; else in databases/ beside the code, or alone. */
-static const char *database_place(struct restore_run *run, const struct artifact *artifact,
-                                  bool with_code)
+ * the code is restored, too; else in databases/ beside the code, or alone. Those whose files have
+ * the same name get a folder each. */
+static int database_place(struct restore_run *run, const struct artifact *artifact, bool with_code,
+                          const char **place, struct jb_error *err)
 {
     const struct artifact *archive = jbi_manifest_artifact(run->backup, ARTIFACT_CODEBASE, NULL);
     const char *from = artifact->from ? artifact->from : "";
+    const char *root = with_code && archive && archive->from ? archive->from : NULL;
     const char *slash = strrchr(from, '/');
     const char *base = slash && slash[1] ? slash + 1 : artifact->name;
-    if (!with_code || archive == NULL || archive->from == NULL)
-        return base;
-    size_t len = strlen(archive->from);
-    bool is_inside = strncmp(from, archive->from, len) == 0 && from[len] == '/' &&
-                     jbi_is_safe_path(from + len + 1);
-    return is_inside ? from + len + 1 : jbi_arena_printf(&run->session.arena, "databases/%s", base);
+    size_t len = root ? strlen(root) : 0;
+    if (root != NULL && strncmp(from, root, len) == 0 && from[len] == '/' &&
+        jbi_is_safe_path(from + len + 1)) {
+        *place = from + len + 1;
+        int is_taken = is_place_taken(run, *place, err);
+        if (is_taken <= 0)
+            return is_taken;
+    }
+    bool is_shared = is_base_shared(run->backup, artifact, base);
+    *place = jbi_arena_printf(&run->session.arena, "%s%s%s%s", root ? "databases/" : "",
+                              is_shared ? artifact->name : "", is_shared ? "/" : "", base);
+    return *place ? JB_OK : jbi_fail_memory(err);
 }
 
 /* Opens the folder of path below the target, making what is missing; *base is its last component.
@@ -167,16 +223,17 @@ static int restore_database(struct restore_run *run, const struct artifact *arti
                             bool with_code, struct jb_error *err)
 {
     struct session *session = &run->session;
-    const char *place = database_place(run, artifact, with_code), *base;
-    if (place == NULL)
-        return jbi_fail_memory(err);
+    const char *place, *base;
+    int code = database_place(run, artifact, with_code, &place, err);
+    if (code < 0)
+        return code;
     if (!jbi_is_safe_path(place))
         return jbi_fail(err, JB_ECORRUPT, "the manifest names \"%s\" as a database file", place);
     scope_fd int dir_fd = open_parent(run->to_fd, place, &base, err);
     if (dir_fd < 0)
         return JB_EIO;
     struct source_job job = jbi_session_job(session, run->backup->timestamp, dir_fd);
-    int code =
+    code =
         jbi_sqlite_stage(&job, jbi_category_fd(session, run->backup), artifact, dir_fd, base, err);
     if (code == JB_OK) {
         run->databases++;
@@ -252,7 +309,7 @@ int restore_safe(jb_project *project, const struct jb_restore_options *options, 
         code = check_options(&run.options, err);
     if (code < 0)
         return code;
-    code = jbi_session_read(&run.session, project, err);
+    code = jbi_session_read(&run.session, project, JB_WARNING, err);
     if (code == JB_OK)
         code = jbi_catalog_find(&run.session.catalog, run.options.timestamp, &run.backup,
                                 run.session.err);

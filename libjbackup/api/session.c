@@ -2,10 +2,13 @@
 /* Beginning and ending a verb. */
 #include "api/session.h"
 
+#include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/scope.h"
 #include "base/text.h"
 
 static int session_begin(struct session *session, jb_project *project, struct jb_error *err)
@@ -17,7 +20,8 @@ static int session_begin(struct session *session, jb_project *project, struct jb
     return session->report ? JB_OK : jbi_fail_memory(session->err);
 }
 
-int jbi_session_read(struct session *session, jb_project *project, struct jb_error *err)
+int jbi_session_read(struct session *session, jb_project *project, int damage_level,
+                     struct jb_error *err)
 {
     int code = session_begin(session, project, err);
     if (code < 0)
@@ -32,7 +36,8 @@ int jbi_session_read(struct session *session, jb_project *project, struct jb_err
         *session->err = why;
         return code;
     }
-    return jbi_catalog_load(&session->catalog, &session->repository, session->report, session->err);
+    return jbi_catalog_load(&session->catalog, &session->repository, damage_level, session->report,
+                            session->err);
 }
 
 int jbi_session_write(struct session *session, jb_project *project, int wait_s, const char *what,
@@ -50,7 +55,8 @@ int jbi_session_write(struct session *session, jb_project *project, int wait_s, 
     if (code == JB_OK)
         code = jbi_repository_recover(repository, session->report, session->err);
     if (code == JB_OK)
-        code = jbi_catalog_load(&session->catalog, repository, session->report, session->err);
+        code = jbi_catalog_load(&session->catalog, repository, JB_WARNING, session->report,
+                                session->err);
     return code;
 }
 
@@ -69,6 +75,15 @@ int jbi_session_end(struct session *session, int code, jb_report **report)
         return jbi_report_hand_over(session->report, report, session->err);
     jb_report_free(session->report);
     return code;
+}
+
+int jbi_session_find(struct session *session, const char *timestamp, const struct manifest **out)
+{
+    if (timestamp != NULL)
+        return jbi_catalog_find(&session->catalog, timestamp, out, session->err);
+    jbi_fail(session->err, JB_EINVAL, "the timestamp of a backup is missing");
+    jbi_hint(session->err, "jbackup list shows the timestamps");
+    return JB_EINVAL;
 }
 
 struct source_job jbi_session_job(struct session *session, const char *timestamp, int scratch_fd)
@@ -121,6 +136,7 @@ void jbi_describe_backup(struct session *session, struct record *row, const stru
     jbi_row_text(report, row, "label", backup->label);
     jbi_row_bool(report, row, "pinned", backup->pinned);
     jbi_row_text(report, row, "git_commit", backup->git_commit);
+    report->failed = report->failed || databases.failed;
     jbi_row_text(report, row, "databases", databases.at ? databases.at : "");
     jbi_row_number(report, row, "files", code ? (int64_t)code->files : 0);
     jbi_text_free(&databases);

@@ -26,13 +26,18 @@ struct session {
     struct arena arena;
 };
 
-/* An absent repository: empty for the verbs that look, an error for those that need a backup. */
-int jbi_session_read(struct session *session, jb_project *project, struct jb_error *err);
+/* An absent repository: empty for the verbs that look, an error for those that need a backup.
+ * damage_level as for jbi_catalog_load. */
+int jbi_session_read(struct session *session, jb_project *project, int damage_level,
+                     struct jb_error *err);
 /* Takes the lock and clears what a crashed run left. what is e.g. "backup". */
 int jbi_session_write(struct session *session, jb_project *project, int wait_s, const char *what,
                       struct jb_error *err);
 /* Releases all, and hands the report over if code is JB_OK. Returns the verb's result. */
 int jbi_session_end(struct session *session, int code, jb_report **report);
+
+/* jbi_catalog_find for a timestamp of the caller's, which may be NULL. */
+int jbi_session_find(struct session *session, const char *timestamp, const struct manifest **out);
 
 /* The open category folder of a backup. */
 static inline int jbi_category_fd(const struct session *session, const struct manifest *backup)

@@ -128,7 +128,7 @@ int jb_stats(jb_project *project, const struct jb_stats_options *options, jb_rep
     int code = jbi_options_take(&taken, sizeof taken, options, err);
     if (code < 0)
         return code;
-    code = jbi_session_read(&session, project, err);
+    code = jbi_session_read(&session, project, JB_WARNING, err);
     if (code == JB_OK)
         code = stats(&session, session.err);
     return jbi_session_end(&session, code, report);

@@ -163,7 +163,9 @@ static int verify_all(struct verify_run *run, struct jb_error *err)
             return verify_backup(run, one, err);
         if (code != JB_ECORRUPT)
             *err = why;
-        bool is_damaged = code == JB_ECORRUPT; /* the catalog's finding says why */
+        bool is_damaged = code == JB_ECORRUPT;
+        if (is_damaged)
+            jbi_finding(session->report, JB_ERROR, run->options.timestamp, "%s", why.text);
         run->backups += is_damaged;
         run->bad += is_damaged;
         return is_damaged ? JB_OK : code;
@@ -200,7 +202,8 @@ int backup_verify(jb_project *project, const struct jb_verify_options *options, 
     int code = jbi_options_take(&run.options, sizeof run.options, options, err);
     if (code < 0)
         return code;
-    code = jbi_session_read(&run.session, project, err);
+    code = jbi_session_read(&run.session, project,
+                            run.options.timestamp == NULL ? JB_ERROR : JB_WARNING, err);
     if (code == JB_OK)
         code = jbi_scratch_begin(&scratch, run.session.repository.state_fd, run.session.err);
     run.scratch_fd = scratch.fd;

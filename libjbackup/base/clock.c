@@ -20,6 +20,15 @@ int64_t jbi_monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t jbi_time_us(int64_t unix_s, uint32_t ns)
+{
+    int64_t us;
+    if (__builtin_mul_overflow(unix_s, 1000000, &us) ||
+        __builtin_add_overflow(us, (int64_t)(ns / 1000), &us))
+        return unix_s < 0 ? INT64_MIN : INT64_MAX;
+    return us;
+}
+
 void jbi_timestamp(char to[TIMESTAMP_SIZE], int64_t unix_s)
 {
     struct tm tm = {0};

@@ -12,6 +12,9 @@
 int64_t jbi_now_us(void);       /* since 1970, UTC, microseconds */
 int64_t jbi_monotonic_ms(void); /* for durations */
 
+/* Microseconds of a time of a file, which may lie beyond their range: then the nearest end. */
+int64_t jbi_time_us(int64_t unix_s, uint32_t ns);
+
 /* Local time of an instant as YYYYMMDD_HHMMSS. */
 void jbi_timestamp(char to[TIMESTAMP_SIZE], int64_t unix_s);
 /* Whether text is a timestamp: its form, and a date and time that exist. */

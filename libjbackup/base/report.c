@@ -26,12 +26,14 @@ void jb_report_free(jb_report *report)
 
 static const char *printable(jb_report *report, const char *raw)
 {
-    size_t len = strlen(raw), size = 4 * len + 1;
-    char *text = jbi_arena_alloc(&report->arena, size);
+    size_t len = strlen(raw);
+    bool is_plain = jbi_is_printable(raw, len);
+    char *text = is_plain ? jbi_arena_textn(&report->arena, raw, len)
+                          : jbi_arena_alloc(&report->arena, 4 * len + 1);
     if (text == NULL)
         report->failed = true;
-    else
-        jbi_escape(text, size, raw, len);
+    else if (!is_plain)
+        jbi_escape(text, 4 * len + 1, raw, len);
     return text ? text : "";
 }
 

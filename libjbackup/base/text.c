@@ -117,6 +117,18 @@ static bool is_control(const char *s, size_t step)
     return step == 2 && c == 0xc2 && (unsigned char)s[1] < 0xa0;
 }
 
+bool jbi_is_printable(const char *s, size_t len)
+{
+    while (len > 0) {
+        size_t step = jbi_utf8_len(s, len);
+        if (step == 0 || is_control(s, step))
+            return false;
+        s += step;
+        len -= step;
+    }
+    return true;
+}
+
 char *jbi_escape(char *to, size_t size, const char *from, size_t len)
 {
     size_t at = 0;

@@ -29,6 +29,9 @@ void jbi_text_free(struct text *text);
 size_t jbi_utf8_len(const char *s, size_t len);
 bool jbi_is_utf8(const char *s, size_t len);
 
+/* Whether jbi_escape would leave it as it is. */
+bool jbi_is_printable(const char *s, size_t len);
+
 /* Writes a printable form of len bytes: control characters, and bytes that are not UTF-8, as
  * \xNN. Always NUL-terminated; cut at a character if size is too small. Returns to. */
 char *jbi_escape(char *to, size_t size, const char *from, size_t len);

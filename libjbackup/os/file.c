@@ -59,11 +59,11 @@ int jbi_write_full(int fd, const void *from, size_t len)
     return 0;
 }
 
-int jbi_file_read(int dir_fd, const char *path, size_t limit, char **out, size_t *len,
-                  struct jb_error *err)
+static int file_read(int dir_fd, const char *path, int flags, size_t limit, char **out, size_t *len,
+                     struct jb_error *err)
 {
     /* O_NONBLOCK: a FIFO in the place of the file must not hang us. */
-    scope_fd int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    scope_fd int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags);
     if (fd < 0)
         return jbi_fail_errno(err, errno == ENOENT ? JB_ENOTFOUND : JB_EIO, "cannot open \"%s\"",
                               path);
@@ -87,6 +87,18 @@ int jbi_file_read(int dir_fd, const char *path, size_t limit, char **out, size_t
     *out = text;
     text = NULL;
     return JB_OK;
+}
+
+int jbi_file_read(int dir_fd, const char *path, size_t limit, char **out, size_t *len,
+                  struct jb_error *err)
+{
+    return file_read(dir_fd, path, O_NOFOLLOW, limit, out, len, err);
+}
+
+int jbi_file_read_linked(int dir_fd, const char *path, size_t limit, char **out, size_t *len,
+                         struct jb_error *err)
+{
+    return file_read(dir_fd, path, 0, limit, out, len, err);
 }
 
 /* Writes and fsyncs the file under its temporary name. */
@@ -188,5 +200,36 @@ int jbi_open_dir(int dir_fd, const char *name, int *out, struct jb_error *err)
     if (*out < 0)
         return jbi_fail_errno(err, errno == ENOENT ? JB_ENOTFOUND : JB_EIO,
                               "cannot open folder \"%s\"", name);
+    return JB_OK;
+}
+
+int jbi_open_regular(int dir_fd, const char *path, int *out, struct jb_error *err)
+{
+    struct stat st;
+    const char *slash = strchr(path, '/');
+    *out = -1;
+    if (slash != NULL) {
+        char folder[256];
+        scope_fd int folder_fd = -1;
+        size_t len = (size_t)(slash - path);
+        if (len == 0 || len >= sizeof folder)
+            return jbi_fail(err, JB_EINVAL, "cannot open \"%s\": no such path is possible", path);
+        memcpy(folder, path, len);
+        folder[len] = '\0';
+        int code = jbi_open_dir(dir_fd, folder, &folder_fd, err);
+        return code < 0 ? code : jbi_open_regular(folder_fd, slash + 1, out, err);
+    }
+    int fd = openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return jbi_fail_errno(err,
+                              errno == ENOENT  ? JB_ENOTFOUND
+                              : errno == ELOOP ? JB_ECORRUPT
+                                               : JB_EIO,
+                              "cannot open \"%s\"", path);
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        return jbi_fail(err, JB_ECORRUPT, "cannot read \"%s\": not a regular file", path);
+    }
+    *out = fd;
     return JB_OK;
 }

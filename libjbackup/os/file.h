@@ -18,6 +18,10 @@ int jbi_write_full(int fd, const void *from, size_t len);
 int jbi_file_read(int dir_fd, const char *path, size_t limit, char **out, size_t *len,
                   struct jb_error *err);
 
+/* The same, but a symbolic link is followed: for files that the user keeps where he likes. */
+int jbi_file_read_linked(int dir_fd, const char *path, size_t limit, char **out, size_t *len,
+                         struct jb_error *err);
+
 /* Temporary name, write, fsync, rename over name, fsync the folder: the file is old or new. */
 int jbi_file_write_atomic(int dir_fd, const char *name, const char *from, size_t len, mode_t mode,
                           struct jb_error *err);
@@ -28,6 +32,11 @@ int jbi_file_equal(int a, int b, struct jb_error *err);
 
 /* Removes a file or a folder with all in it; follows no symbolic link; absent is fine. */
 int jbi_remove_tree(int dir_fd, const char *name, struct jb_error *err);
+
+/* Opens a regular file to read, path relative to dir_fd: no symbolic link is followed on the way,
+ * and what is no regular file (a FIFO, say) is refused. Absent: JB_ENOTFOUND; not such a file:
+ * JB_ECORRUPT. */
+int jbi_open_regular(int dir_fd, const char *path, int *out, struct jb_error *err);
 
 /* Opens a folder, no symbolic link followed at its end. path is for the error text. */
 int jbi_open_dir(int dir_fd, const char *name, int *out, struct jb_error *err);

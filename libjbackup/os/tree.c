@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -238,8 +239,12 @@ int jbi_tree_walk(int root_fd, bool with_leaving, tree_visit visit, void *user,
     int fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int why = fd < 0 ? errno : level_enter(&walk, fd);
     if (why != 0) {
+        char link[32], path[1024];
+        snprintf(link, sizeof link, "/proc/self/fd/%d", root_fd);
+        ssize_t len = readlink(link, path, sizeof path - 1);
+        path[len > 0 ? len : 0] = '\0';
         errno = why;
-        return jbi_fail_errno(err, JB_EIO, "cannot read the folder");
+        return jbi_fail_errno(err, JB_EIO, "cannot read the folder \"%s\"", path);
     }
     walk.root_dev = walk.levels[0].dev;
     int code = JB_OK;

@@ -18,6 +18,7 @@
 struct loading {
     struct catalog *catalog;
     const struct repository *repository;
+    int damage_level;
     jb_report *report;
     struct jb_error *err;
     size_t room, damaged_room;
@@ -47,7 +48,7 @@ static int add_damaged(struct loading *loading, enum category category, const ch
     char name[LAYOUT_NAME_SIZE], subject[2 * LAYOUT_NAME_SIZE];
     jbi_manifest_name(name, timestamp);
     snprintf(subject, sizeof subject, "%s/%s", jbi_category_name(category), name);
-    jbi_finding(loading->report, JB_ERROR, subject, "%s", why->text);
+    jbi_finding(loading->report, loading->damage_level, subject, "%s", why->text);
     jbi_finding_hint(loading->report, "%s",
                      why->hint[0] != '\0' ? why->hint
                                           : "its files may still be good: see RESTORE.txt");
@@ -117,11 +118,11 @@ static int newest_first(const void *left, const void *right)
     return order != 0 ? order : (int)a->category - (int)b->category;
 }
 
-int jbi_catalog_load(struct catalog *out, const struct repository *repository, jb_report *report,
-                     struct jb_error *err)
+int jbi_catalog_load(struct catalog *out, const struct repository *repository, int damage_level,
+                     jb_report *report, struct jb_error *err)
 {
     *out = (struct catalog){0};
-    struct loading loading = {out, repository, report, err, 0, 0};
+    struct loading loading = {out, repository, damage_level, report, err, 0, 0};
     for (int i = 0; i < CATEGORY_COUNT; i++) {
         int code = load_category(&loading, (enum category)i);
         if (code < 0) {
@@ -163,6 +164,8 @@ int jbi_catalog_find(const struct catalog *catalog, const char *timestamp,
                      const struct manifest **out, struct jb_error *err)
 {
     *out = NULL;
+    if (timestamp == NULL)
+        return jbi_fail(err, JB_EINVAL, "no backup is named: its timestamp is needed");
     if (!jbi_is_timestamp(timestamp)) {
         jbi_fail(err, JB_EINVAL, "\"%s\" is not the timestamp of a backup", timestamp);
         jbi_hint(err, "timestamps look like 20240708_143022; jbackup list shows them");

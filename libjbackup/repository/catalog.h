@@ -10,14 +10,15 @@ struct catalog {
     struct arena arena;
     struct manifest *backups;
     size_t count;
-    const char **damaged_timestamps; /* of manifests that can't be read; each an ERROR finding */
+    const char **damaged_timestamps; /* of manifests that can't be read; each a finding */
     size_t damaged;
 };
 
-/* Reads every manifest. A damaged one is an ERROR finding with its path as subject. report may be
+/* Reads every manifest. A damaged one is a finding of damage_level with its path as subject:
+ * an ERROR where the state of all backups is asked for, a WARNING elsewhere. report may be
  * NULL. */
-int jbi_catalog_load(struct catalog *out, const struct repository *repository, jb_report *report,
-                     struct jb_error *err);
+int jbi_catalog_load(struct catalog *out, const struct repository *repository, int damage_level,
+                     jb_report *report, struct jb_error *err);
 void jbi_catalog_free(struct catalog *catalog);
 
 /* The backup of that timestamp. JB_EINVAL: not a timestamp; JB_ENOTFOUND with a hint (the nearest

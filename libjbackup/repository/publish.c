@@ -266,6 +266,8 @@ int jbi_repository_publish(struct repository *repository, int staging_fd, struct
         else /* a note that stays is dropped by the next run: the backup is there */
             jbi_pending_drop(repository, NULL);
     }
+    if (code == JB_OK)
+        jbi_staging_discard(repository, NULL);
     jbi_arena_free(&arena);
     return code;
 }

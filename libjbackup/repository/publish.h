@@ -46,6 +46,12 @@ int jbi_manifest_rewrite(struct repository *repository, const struct manifest *m
 int jbi_repository_remove(struct repository *repository, const struct manifest *manifest,
                           uint64_t *freed, jb_report *report, struct jb_error *err);
 
+/* The same for a backup whose manifest can't be read: what is removed is what has the name of one
+ * of its files. */
+int jbi_repository_remove_damaged(struct repository *repository, enum category category,
+                                  const char *timestamp, uint64_t *freed, jb_report *report,
+                                  struct jb_error *err);
+
 /* Bytes that the removal would free (artifacts with one link). */
 uint64_t jbi_backup_freed_bytes(const struct repository *repository,
                                 const struct manifest *manifest);

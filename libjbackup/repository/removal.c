@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Takes backups away. Invariant: the manifest goes first, so there is never a backup that is listed
  * and not whole; only files that the manifest or a note names are removed. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,6 +44,11 @@ static int sweep_file(int category_fd, const char *path, uint64_t *freed, jb_rep
     }
     if (errno == EISDIR) {
         jbi_finding(report, JB_WARNING, path, "left where it is: it is a folder");
+        return JB_OK;
+    }
+    if (errno == EPERM || errno == EACCES) { /* would be so at each further try, too */
+        jbi_finding(report, JB_WARNING, path, "left where it is: %s", strerrordesc_np(errno));
+        jbi_finding_hint(report, "it belongs to no backup any more; remove it by hand");
         return JB_OK;
     }
     return errno == ENOENT ? JB_OK : jbi_fail_errno(err, JB_EIO, "cannot remove \"%s\"", path);
@@ -118,6 +125,48 @@ int jbi_repository_remove(struct repository *repository, const struct manifest *
         if (code < 0)
             jbi_hint(err, "the next backup or cleanup finishes the removal");
     }
+    jbi_arena_free(&arena);
+    return code;
+}
+
+/* Adds the files of the folder that have the name of an artifact of this backup. */
+static int artifacts_find(struct manifest *found, int folder_fd, const char *prefix, size_t room,
+                          struct arena *arena)
+{
+    int fd = openat(folder_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    scope_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+    while (dir != NULL && (entry = readdir(dir)) != NULL && found->artifact_count < room) {
+        const char *path = jbi_arena_printf(arena, "%s%s", prefix, entry->d_name);
+        if (path == NULL)
+            return JB_ENOMEM;
+        if (jbi_is_artifact_path(path, found->timestamp))
+            found->artifacts[found->artifact_count++].path = path;
+    }
+    return JB_OK;
+}
+
+int jbi_repository_remove_damaged(struct repository *repository, enum category category,
+                                  const char *timestamp, uint64_t *freed, jb_report *report,
+                                  struct jb_error *err)
+{
+    struct arena arena = {0};
+    struct manifest found = {.category = category};
+    char folder[LAYOUT_NAME_SIZE], prefix[LAYOUT_NAME_SIZE + 1];
+    int category_fd = repository->category_fd[category];
+    memcpy(found.timestamp, timestamp, TIMESTAMP_SIZE);
+    found.artifacts = jbi_arena_alloc(&arena, MANIFEST_ARTIFACTS_MAX * sizeof *found.artifacts);
+    jbi_database_folder(folder, timestamp);
+    snprintf(prefix, sizeof prefix, "%s/", folder);
+    scope_fd int folder_fd =
+        openat(category_fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int code = found.artifacts ? JB_OK : JB_ENOMEM;
+    if (code == JB_OK)
+        code = artifacts_find(&found, category_fd, "", MANIFEST_ARTIFACTS_MAX, &arena);
+    if (code == JB_OK && folder_fd >= 0)
+        code = artifacts_find(&found, folder_fd, prefix, MANIFEST_ARTIFACTS_MAX, &arena);
+    code = code < 0 ? jbi_fail_memory(err)
+                    : jbi_repository_remove(repository, &found, freed, report, err);
     jbi_arena_free(&arena);
     return code;
 }

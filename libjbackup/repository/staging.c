@@ -64,8 +64,8 @@ static bool link_over(int from_folder, const char *from, int compared_fd, int to
               fstat(compared_fd, &compared) == 0 && linked.st_ino == compared.st_ino &&
               linked.st_dev == compared.st_dev &&
               renameat(to_folder, LINK_NAME, to_folder, to) == 0;
-    if (!ok)
-        unlinkat(to_folder, LINK_NAME, 0);
+    /* Also after success: rename() between two links of one file does nothing. */
+    unlinkat(to_folder, LINK_NAME, 0);
     return ok;
 }
 

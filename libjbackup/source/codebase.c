@@ -29,8 +29,8 @@ struct capture {
     struct archive_writer *writer;
     struct hardlinks *hardlinks;
     struct xattrs *xattrs;
-    struct stat repository;
-    struct stat *databases; /* of database_files; st_ino 0: absent */
+    struct stat *repositories; /* st_ino 0: absent */
+    struct stat *databases;    /* of database_files; st_ino 0: absent */
     struct artifact *archive;
 };
 
@@ -67,8 +67,11 @@ static bool is_database_file(const struct capture *capture, const struct tree_en
 static bool is_left_out(const struct capture *capture, const struct tree_entry *entry)
 {
     bool is_folder = S_ISDIR(entry->st.st_mode);
-    return (is_folder && is_same_file(&entry->st, &capture->repository)) ||
-           jbi_is_excluded(capture->source->exclude, entry->path, is_folder) ||
+    for (size_t i = 0; is_folder && i < capture->source->repository_count; i++) {
+        if (is_same_file(&entry->st, &capture->repositories[i]))
+            return true;
+    }
+    return jbi_is_excluded(capture->source->exclude, entry->path, is_folder) ||
            (S_ISREG(entry->st.st_mode) && is_database_file(capture, entry));
 }
 
@@ -246,12 +249,12 @@ static int store_root(struct capture *capture, int root_fd, struct jb_error *err
     return store_plain(capture, &root, TAR_FOLDER, &item, err);
 }
 
-static void database_files_look(struct capture *capture)
+/* Looks at each path; what is absent gets the inode 0, which no file has. */
+static void look_at(const char *const *paths, size_t count, struct stat *out)
 {
-    const struct codebase_source *source = capture->source;
-    for (size_t i = 0; i < source->database_count; i++) {
-        if (stat(source->database_files[i], &capture->databases[i]) < 0)
-            capture->databases[i].st_ino = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (stat(paths[i], &out[i]) < 0)
+            out[i].st_ino = 0;
     }
 }
 
@@ -259,17 +262,20 @@ static void database_files_look(struct capture *capture)
 static int capture_tree(struct capture *capture, int root_fd, struct jb_error *err)
 {
     const struct codebase_source *source = capture->source;
-    if (source->repository_fd >= 0 && fstat(source->repository_fd, &capture->repository) < 0)
-        return jbi_fail_errno(err, JB_EIO, "cannot look at the repository");
     scope_free struct stat *databases = calloc(source->database_count + 1, sizeof *databases);
+    scope_free struct stat *repositories =
+        calloc(source->repository_count + 1, sizeof *repositories);
     capture->databases = databases;
+    capture->repositories = repositories;
     capture->hardlinks = jbi_hardlinks_new();
     capture->xattrs = jbi_xattrs_new();
     int code = JB_OK;
-    if (databases == NULL || capture->hardlinks == NULL || capture->xattrs == NULL)
+    if (databases == NULL || repositories == NULL || capture->hardlinks == NULL ||
+        capture->xattrs == NULL)
         code = jbi_fail_memory(err);
     if (code == JB_OK) {
-        database_files_look(capture);
+        look_at(source->database_files, source->database_count, databases);
+        look_at(source->repositories, source->repository_count, repositories);
         code = store_root(capture, root_fd, err);
     }
     if (code == JB_OK)

@@ -10,7 +10,8 @@ struct codebase_source {
     const char *root; /* absolute */
     const struct exclude *exclude;
     bool one_file_system;
-    int repository_fd;                 /* left out of the archive, wherever it lies; -1: none */
+    const char *const *repositories; /* absolute; left out of the archive, wherever they lie */
+    size_t repository_count;
     const char *const *database_files; /* absolute; left out, with -wal, -shm, -journal */
     size_t database_count;
 };

@@ -2,8 +2,6 @@
 /* Checking a stored archive: every member decoded, every entry and file held against the index. */
 #include "source/codebase_check.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +9,9 @@
 #include "base/report.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "os/file.h"
 #include "source/codebase_follow.h"
+#include "source/codebase_links.h"
 
 #define NAMED_MAX 20 /* files of one damaged member that are named */
 
@@ -129,14 +129,6 @@ static int to_finding(const struct check *check, int code, struct jb_error *why,
     return code;
 }
 
-static int open_artifact(int category_fd, const char *path, int *out, struct jb_error *err)
-{
-    *out = openat(category_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (*out < 0)
-        return jbi_fail_errno(err, errno == ENOENT ? JB_ENOTFOUND : JB_EIO, "cannot open %s", path);
-    return JB_OK;
-}
-
 static void note_totals(struct source_checked *checked, const struct members_totals *totals)
 {
     checked->bytes_read = totals->size;
@@ -144,8 +136,24 @@ static void note_totals(struct source_checked *checked, const struct members_tot
     checked->sha256_known = true;
 }
 
-static int check_archive(struct check *check, int archive_fd, int index_fd, const char *index_name,
-                         struct jb_error *err)
+static void say_missing_target(void *user, const char *path)
+{
+    say(user, path, "a hard link leads to it, but no such file is in the archive");
+}
+
+/* What the manifest counted when the archive was made. */
+static void check_counts(const struct check *check, const struct artifact *artifact,
+                         const struct members_totals *totals)
+{
+    if (check->checked->files != artifact->files || totals->raw_size != artifact->raw_size)
+        jbi_finding(check->job->report, JB_ERROR, check->path,
+                    "it holds %llu files in %llu bytes, but the manifest says %llu in %llu",
+                    (unsigned long long)check->checked->files, (unsigned long long)totals->raw_size,
+                    (unsigned long long)artifact->files, (unsigned long long)artifact->raw_size);
+}
+
+static int check_archive(struct check *check, const struct artifact *artifact, int archive_fd,
+                         int index_fd, const char *index_name, struct jb_error *err)
 {
     struct members_options options = {
         .jobs = check->job->jobs,
@@ -166,7 +174,12 @@ static int check_archive(struct check *check, int archive_fd, int index_fd, cons
     jbi_follow_end(&check->follow);
     int result = to_finding(check, code, &why, err);
     if (result == JB_OK && code == JB_ECORRUPT)
-        result = say_damaged_files(check, index_fd, totals.damage_offset, err);
+        return say_damaged_files(check, index_fd, totals.damage_offset, err);
+    if (code == JB_OK && check->in_step) {
+        check_counts(check, artifact, &totals);
+        code = jbi_links_check(index_fd, index_name, say_missing_target, check, &why);
+        result = to_finding(check, code, &why, err);
+    }
     return result;
 }
 
@@ -199,7 +212,7 @@ int jbi_codebase_check(const struct source_job *job, int category_fd,
     struct jb_error why = {0};
     scope_fd int fd = -1, index_fd = -1;
     *checked = (struct source_checked){0};
-    int code = open_artifact(category_fd, artifact->path, &fd, &why);
+    int code = jbi_open_regular(category_fd, artifact->path, &fd, &why);
     if (code < 0 || artifact->kind == ARTIFACT_INDEX)
         return code < 0 ? to_finding(&check, code, &why, err) : check_index(&check, fd, err);
 
@@ -207,8 +220,8 @@ int jbi_codebase_check(const struct source_job *job, int category_fd,
     jbi_text_addf(&index_name, "codebase_%s.index.jsonl.gz", job->timestamp);
     if (index_name.failed)
         return jbi_fail_memory(err);
-    code = open_artifact(category_fd, index_name.at, &index_fd, &why);
+    code = jbi_open_regular(category_fd, index_name.at, &index_fd, &why);
     if (code < 0)
         return to_finding(&check, code, &why, err);
-    return check_archive(&check, fd, index_fd, index_name.at, err);
+    return check_archive(&check, artifact, fd, index_fd, index_name.at, err);
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -218,12 +219,30 @@ static int stage_all(struct stage *stage, const struct opened *opened, struct jb
     return code;
 }
 
-static int open_stored(int category_fd, const char *path, struct jb_error *err)
+/* The index decides what counts as right, so it must be the one that the manifest names. */
+static int check_index_digest(int index_fd, const struct artifact *index, struct jb_error *err)
 {
-    int fd = openat(category_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        jbi_fail_errno(err, JB_EIO, "cannot open %s", path);
-    return fd;
+    enum { PIECE = 64 * 1024 };
+    char sha256[SHA256_HEX_SIZE];
+    scope_digest *digest = jbi_digest_new();
+    scope_free unsigned char *buffer = malloc(PIECE);
+    uint64_t offset = 0;
+    ssize_t got;
+    if (digest == NULL || buffer == NULL)
+        return jbi_fail_memory(err);
+    jbi_digest_begin(digest);
+    while ((got = jbi_pread_full(index_fd, buffer, PIECE, offset)) > 0) {
+        jbi_digest_add(digest, buffer, (size_t)got);
+        offset += (uint64_t)got;
+    }
+    if (got < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot read \"%s\"", index->path);
+    jbi_digest_end(digest, sha256);
+    if (strcmp(sha256, index->sha256) == 0)
+        return JB_OK;
+    jbi_fail(err, JB_ECORRUPT, "\"%s\" does not have the checksum in the manifest", index->path);
+    jbi_hint(err, "restore from another backup, or from this archive with tar: see RESTORE.txt");
+    return JB_ECORRUPT;
 }
 
 int jbi_codebase_stage(const struct source_job *job, int category_fd,
@@ -232,14 +251,17 @@ int jbi_codebase_stage(const struct source_job *job, int category_fd,
 {
     struct stage stage = {.job = job, .arena = job->arena, .fd = -1, .staged = staged};
     *staged = (struct codebase_staged){0};
-    scope_fd int archive_fd = open_stored(category_fd, archive->path, err);
-    scope_fd int index_fd = archive_fd < 0 ? -1 : open_stored(category_fd, index->path, err);
-    if (index_fd < 0)
-        return JB_EIO;
-    struct opened opened = {archive_fd, index_fd, archive->path, index->path};
-    int code = jbi_place_new(&stage.place, dir_fd, err);
+    scope_fd int archive_fd = -1, index_fd = -1;
+    int code = jbi_open_regular(category_fd, archive->path, &archive_fd, err);
+    if (code == JB_OK)
+        code = jbi_open_regular(category_fd, index->path, &index_fd, err);
+    if (code == JB_OK)
+        code = check_index_digest(index_fd, index, err);
+    if (code == JB_OK)
+        code = jbi_place_new(&stage.place, dir_fd, err);
     if (code < 0)
         return code;
+    struct opened opened = {archive_fd, index_fd, archive->path, index->path};
     code = path == NULL ? stage_all(&stage, &opened, err) : stage_below(&stage, &opened, path, err);
     if (code == JB_OK)
         code = stage_deferred(&stage, &opened, err);

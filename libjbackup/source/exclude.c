@@ -125,28 +125,34 @@ static bool component_matches(const char *pattern, size_t pattern_len, const cha
     return fnmatch(a, b, 0) == 0;
 }
 
-/* Component by component; "**" stands for any number of them. */
+/*
+ * Component by component; "**" stands for any number of them. On a mismatch the nearest "**" takes
+ * one component more; those before it need not be tried again.
+ */
 static bool path_matches(const char *pattern, const char *path)
 {
+    const char *after_stars = NULL, *retry = NULL;
     for (;;) {
         size_t pattern_len = strcspn(pattern, "/"), len = strcspn(path, "/");
         bool is_last_pattern = pattern[pattern_len] == '\0', is_last = path[len] == '\0';
         if (pattern_len == 2 && memcmp(pattern, "**", 2) == 0) {
             if (is_last_pattern)
                 return true;
-            for (;; path += len + 1, len = strcspn(path, "/")) {
-                if (path_matches(pattern + 3, path))
-                    return true;
-                if (path[len] == '\0')
-                    return false;
-            }
+            after_stars = pattern += 3;
+            retry = path;
+        } else if (is_last_pattern == is_last &&
+                   component_matches(pattern, pattern_len, path, len)) {
+            if (is_last)
+                return true;
+            pattern += pattern_len + 1;
+            path += len + 1;
+        } else {
+            size_t taken = after_stars ? strcspn(retry, "/") : 0;
+            if (after_stars == NULL || retry[taken] == '\0')
+                return false;
+            path = retry += taken + 1;
+            pattern = after_stars;
         }
-        if (!component_matches(pattern, pattern_len, path, len))
-            return false;
-        if (is_last_pattern || is_last)
-            return is_last_pattern && is_last;
-        pattern += pattern_len + 1;
-        path += len + 1;
     }
 }
 

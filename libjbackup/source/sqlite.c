@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/report.h"
 #include "base/scope.h"
+#include "os/file.h"
 #include "source/sqlite_inspection.h"
 
 #define SCRATCH_NAME_SIZE 48
@@ -250,7 +251,10 @@ static int compare_found(const struct source_job *job, const struct artifact *ar
 static int as_finding(const struct source_job *job, const struct artifact *artifact, int code,
                       const struct jb_error *reason, struct jb_error *err)
 {
-    if (code == JB_ECORRUPT || code == JB_EDATABASE || code == JB_EUNSUPPORTED) {
+    /* A full disk is that of the scratch folder; other I/O errors are the artifact's. */
+    bool is_scratch_full = reason->sys_errno == ENOSPC || reason->sys_errno == EDQUOT;
+    if (code == JB_ECORRUPT || code == JB_EDATABASE || code == JB_EUNSUPPORTED ||
+        (code == JB_EIO && !is_scratch_full)) {
         jbi_finding(job->report, JB_ERROR, artifact->path, "%s", reason->text);
         return JB_OK;
     }
@@ -307,15 +311,16 @@ static int unpack_and_check(const struct source_job *job, const struct artifact 
 static int check(const struct source_job *job, int category_fd, const struct artifact *artifact,
                  struct source_checked *checked, struct jb_error *err)
 {
-    scope_fd int in_fd = openat(category_fd, artifact->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (in_fd < 0) {
-        jbi_finding(job->report, JB_ERROR, artifact->path, "cannot be opened: %s",
-                    strerrordesc_np(errno));
+    struct jb_error reason = {0};
+    scope_fd int in_fd = -1;
+    int code = jbi_open_regular(category_fd, artifact->path, &in_fd, &reason);
+    if (code < 0) {
+        jbi_finding(job->report, JB_ERROR, artifact->path, "%s", reason.text);
         return JB_OK;
     }
     char scratch[SCRATCH_NAME_SIZE];
     scope_fd int copy_fd = -1;
-    int code = scratch_make(job, scratch, &copy_fd, err);
+    code = scratch_make(job, scratch, &copy_fd, err);
     if (code < 0)
         return code;
     code = unpack_and_check(job, artifact, in_fd, scratch, copy_fd, checked, err);
@@ -347,14 +352,15 @@ static int stage_into(const struct source_job *job, int in_fd, int out_fd, int d
 int jbi_sqlite_stage(const struct source_job *job, int category_fd, const struct artifact *artifact,
                      int dir_fd, const char *name, struct jb_error *err)
 {
-    scope_fd int in_fd = openat(category_fd, artifact->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (in_fd < 0)
-        return jbi_fail_errno(err, JB_EIO, "cannot open \"%s\"", artifact->path);
+    scope_fd int in_fd = -1;
+    int code = jbi_open_regular(category_fd, artifact->path, &in_fd, err);
+    if (code < 0)
+        return code;
     scope_fd int out_fd =
         openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (out_fd < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot make \"%s\"", name);
-    int code = stage_into(job, in_fd, out_fd, dir_fd, artifact, err);
+    code = stage_into(job, in_fd, out_fd, dir_fd, artifact, err);
     if (code < 0)
         unlinkat(dir_fd, name, 0);
     return code;

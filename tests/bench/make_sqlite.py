@@ -28,7 +28,7 @@ def byte_count(text):
 def sentences(dice, count):
     words = ["".join(dice.choices(string.ascii_lowercase, [8, 2, 3, 4, 12, 2, 2, 6, 7, 1, 1, 4, 3, 7, 8, 2, 1, 6, 6,
                                                            9, 3, 1, 2, 1, 2, 1], k=dice.randint(2, 9)))
-             for _ in range(9000)]
+             for _ in range(30000)]
     weights = [1 / (n + 2) for n in range(len(words))]
     return [" ".join(dice.choices(words, weights, k=dice.randint(5, 22))).capitalize() + "." for _ in range(count)]
 

@@ -87,7 +87,8 @@ static void round_trips_at_each_size(void)
 static void refuses_more_than_a_reader_would_take(void)
 {
     struct gzip *gzip = jbi_gzip_new(COMPRESSION_FAST);
-    unsigned char *raw = calloc(1, GZIP_RAW_MAX + 1), *out = malloc(jbi_gzip_bound(GZIP_RAW_MAX + 1));
+    unsigned char *raw = calloc(1, GZIP_RAW_MAX + 1),
+                  *out = malloc(jbi_gzip_bound(GZIP_RAW_MAX + 1));
     REQUIRE(gzip != NULL && raw != NULL && out != NULL);
     CHECK(jbi_gzip_member(gzip, raw, GZIP_RAW_MAX + 1, out) == 0);
     free(raw);
@@ -175,7 +176,8 @@ static void equal_content_gives_equal_bytes(void)
         jbi_gzip_member(b, raw, sizeof raw, second); /* what was before must not matter */
         fill_text(raw, sizeof raw);
         size_t len = jbi_gzip_member(a, raw, sizeof raw, first);
-        CHECK(jbi_gzip_member(b, raw, sizeof raw, second) == len && memcmp(first, second, len) == 0);
+        CHECK(jbi_gzip_member(b, raw, sizeof raw, second) == len &&
+              memcmp(first, second, len) == 0);
         CHECK(jbi_gzip_inflate(b, first, len, raw, sizeof raw));
         jbi_gzip_free(a);
         jbi_gzip_free(b);

@@ -60,9 +60,21 @@ static void getters_take_their_kind_only(void)
 static void refuses_what_is_not_json(void)
 {
     static const char *const bad[] = {
-        "",          "{",       "{}x",        "{\"a\":1,\"a\":2}", "{\"a\":01}",   "[1,]",
-        "\"\xff\"",  "nul",     "{'a':1}",    "\"\\u0000\"",       "\"\\ud800\"",  "[1e999]",
-        "[NaN]",     "\"a\nb\"", "[99999999999999999999]",
+        "",
+        "{",
+        "{}x",
+        "{\"a\":1,\"a\":2}",
+        "{\"a\":01}",
+        "[1,]",
+        "\"\xff\"",
+        "nul",
+        "{'a':1}",
+        "\"\\u0000\"",
+        "\"\\ud800\"",
+        "[1e999]",
+        "[NaN]",
+        "\"a\nb\"",
+        "[99999999999999999999]",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct json *json = NULL;

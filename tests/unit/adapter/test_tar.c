@@ -141,9 +141,9 @@ static struct tar_entry file(const char *path)
 
 static void large_sizes(void)
 {
-    static const uint64_t sizes[] = {0,           511,         512,         (1u << 31) - 1,
-                                     1u << 31,    1ull << 32,  (1ull << 33) - 1, 1ull << 33,
-                                     1ull << 40};
+    static const uint64_t sizes[] = {
+        0,          511,       512, (1u << 31) - 1, 1u << 31, 1ull << 32, (1ull << 33) - 1,
+        1ull << 33, 1ull << 40};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         char text[32];
         struct tar_entry entry = file("big");
@@ -175,9 +175,9 @@ static void large_owners(void)
 
 static void times_of_all_ages(void)
 {
-    static const int64_t times[] = {0,           -1,         -2208988800, INT32_MAX,
-                                    1ll << 31,   1ll << 32,  253402300800, (1ll << 33) - 1,
-                                    1ll << 33,   -(1ll << 33)};
+    static const int64_t times[] = {0,         -1,          -2208988800,  INT32_MAX,
+                                    1ll << 31, 1ll << 32,   253402300800, (1ll << 33) - 1,
+                                    1ll << 33, -(1ll << 33)};
     static const uint32_t fractions[] = {0, 1, 250000000, 999999999};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         for (size_t j = 0; j < sizeof fractions / sizeof *fractions; j++) {
@@ -207,7 +207,8 @@ static void times_beyond_all_ages(void)
     }
 }
 
-static const size_t lengths[] = {1, 98, 99, 100, 101, 154, 155, 156, 255, 256, 257, 511, 512, 513, 4000};
+static const size_t lengths[] = {1,   98,  99,  100, 101, 154, 155, 156,
+                                 255, 256, 257, 511, 512, 513, 4000};
 
 /* Of components that fit a folder, so that listings and extraction can do with it. */
 static char *name_of(size_t len, char fill)
@@ -261,8 +262,9 @@ static void links_of_all_lengths(void)
 
 static void odd_names(void)
 {
-    static const char *const names[] = {" ", "a b", "a\nb", "a\"b", "-rf", "\xff\xfe", "a\\b",
-                                        "\xc3\xa9", "a\tb\x01", "..a", "a..", "...", "%s", "a=b"};
+    static const char *const names[] = {" ",        "a b",  "a\nb",     "a\"b",     "-rf",
+                                        "\xff\xfe", "a\\b", "\xc3\xa9", "a\tb\x01", "..a",
+                                        "a..",      "...",  "%s",       "a=b"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct tar_entry entry = file(names[i]);
         check_ours(&entry);
@@ -303,9 +305,10 @@ static void attributes(void)
     check_ours(&entry);
     if (has("python3")) {
         const char *got = reader_says(
-            &entry, "python3 -c 'import tarfile; h=tarfile.open(\"a.tar\").next().pax_headers; "
-                    "print(h[\"mtime\"],h[\"SCHILY.xattr.user.text\"],len(h[\"SCHILY.xattr.user.large\"]),"
-                    "len(h))'");
+            &entry,
+            "python3 -c 'import tarfile; h=tarfile.open(\"a.tar\").next().pax_headers; "
+            "print(h[\"mtime\"],h[\"SCHILY.xattr.user.text\"],len(h[\"SCHILY.xattr.user.large\"]),"
+            "len(h))'");
         CHECK_TEXT(got, "1700000000.123456789 value 70000 5");
     }
     /* The record's length counts its own digits: try each length around their growth. */
@@ -353,11 +356,16 @@ static void hostile_numbers_are_refused(void)
         size_t at, width;
         const char *value;
     } cases[] = {
-        {100, 8, "8888888"},          {108, 8, "\xff\xff\xff\xff\xff\xff\xff\xff"},
-        {116, 8, "\x81\0\0\0\0\0\0\0"}, {124, 12, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"},
-        {124, 12, "\x80\0\0\1\0\0\0\0\0\0\0\0"}, {124, 12, "\x80\0\0\0\xff\0\0\0\0\0\0\0"},
-        {124, 12, "-1         "},     {136, 12, "\xc0\0\0\0\0\0\0\0\0\0\0\0"},
-        {136, 12, "0x12       "},     {124, 12, "\xff\xff\xff\xff\0\0\0\0\0\0\0\0"},
+        {100, 8, "8888888"},
+        {108, 8, "\xff\xff\xff\xff\xff\xff\xff\xff"},
+        {116, 8, "\x81\0\0\0\0\0\0\0"},
+        {124, 12, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"},
+        {124, 12, "\x80\0\0\1\0\0\0\0\0\0\0\0"},
+        {124, 12, "\x80\0\0\0\xff\0\0\0\0\0\0\0"},
+        {124, 12, "-1         "},
+        {136, 12, "\xc0\0\0\0\0\0\0\0\0\0\0\0"},
+        {136, 12, "0x12       "},
+        {124, 12, "\xff\xff\xff\xff\0\0\0\0\0\0\0\0"},
     };
     struct tar *tar = jbi_tar_new();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

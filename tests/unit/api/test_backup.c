@@ -174,6 +174,23 @@ static void only_equal_bytes_are_linked(void)
     end();
 }
 
+/* The newest code and the newest database may be of different backups. */
+static void each_component_is_linked_to_its_newest(void)
+{
+    begin();
+    backup();
+    backup_of(JB_TYPE_DATABASE, "daily", NULL);
+    CHECK(jb_report_number(report, JB_FIGURES, "linked") == 1);
+    backup();
+    CHECK(jb_report_number(report, JB_FIGURES, "linked") == 3);
+    backup_of(JB_TYPE_CODEBASE, "daily", NULL);
+    CHECK(jb_report_number(report, JB_FIGURES, "linked") == 2);
+    backup();
+    CHECK(jb_report_number(report, JB_FIGURES, "linked") == 3);
+    CHECK(listed() == 5);
+    end();
+}
+
 static void a_held_lock_is_respected(void)
 {
     begin();
@@ -308,6 +325,7 @@ int main(void)
     RUN(two_in_one_second_are_two);
     RUN(a_clock_that_was_ahead);
     RUN(only_equal_bytes_are_linked);
+    RUN(each_component_is_linked_to_its_newest);
     RUN(a_held_lock_is_respected);
     RUN(canceled_at_every_call);
     RUN(leavings_are_cleared);

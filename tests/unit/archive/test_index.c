@@ -144,7 +144,13 @@ static int parse(const char *line, struct jb_error *err)
 static void hostile_lines_are_damage(void)
 {
     static const char *const bad[] = {
-        "", "null", "[]", "{}", "{", "{\"path\":\"a\"}", "{\"path\":\"a\",\"type\":\"folder\"}",
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{",
+        "{\"path\":\"a\"}",
+        "{\"path\":\"a\",\"type\":\"folder\"}",
         "{\"path\":\"\",\"type\":\"folder\"," REST,
         "{\"path\":\"/a\",\"type\":\"folder\"," REST,
         "{\"path\":\"a/../b\",\"type\":\"folder\"," REST,
@@ -165,9 +171,11 @@ static void hostile_lines_are_damage(void)
         "{\"path\":\"a\",\"type\":\"file\",\"sha256\":\"00\"," REST,
         "{\"path\":\"a\",\"path\":\"b\",\"type\":\"folder\"," REST,
         "{\"path\":\"a\",\"type\":\"folder\"," REST "x",
-        "{\"path\":\"a\",\"type\":\"folder\",\"size\":-1,\"mode\":0,\"uid\":0,\"gid\":0,\"mtime\":0,"
+        "{\"path\":\"a\",\"type\":\"folder\",\"size\":-1,\"mode\":0,\"uid\":0,\"gid\":0,\"mtime\":"
+        "0,"
         "\"mtime_ns\":0,\"ctime\":0,\"ctime_ns\":0,\"inode\":0,\"offset\":0,\"member\":[0,0]}",
-        "{\"path\":\"a\",\"type\":\"folder\",\"size\":0,\"mode\":4096,\"uid\":0,\"gid\":0,\"mtime\":0,"
+        "{\"path\":\"a\",\"type\":\"folder\",\"size\":0,\"mode\":4096,\"uid\":0,\"gid\":0,"
+        "\"mtime\":0,"
         "\"mtime_ns\":0,\"ctime\":0,\"ctime_ns\":0,\"inode\":0,\"offset\":0,\"member\":[0,0]}",
         "{\"path\":\"a\",\"type\":\"folder\",\"size\":0,\"mode\":0,\"uid\":0,\"gid\":0,\"mtime\":0,"
         "\"mtime_ns\":1000000000,\"ctime\":0,\"ctime_ns\":0,\"inode\":0,\"offset\":0,"

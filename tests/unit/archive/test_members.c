@@ -8,8 +8,14 @@
 #include "base/error.h"
 #include "fixture.h"
 
-static const size_t sizes[] = {0, 1, 65536, MEMBER_PIECE - 1, MEMBER_PIECE, MEMBER_PIECE + 1,
-                               5 * MEMBER_PIECE, 20 * MEMBER_PIECE + 77};
+static const size_t sizes[] = {0,
+                               1,
+                               65536,
+                               MEMBER_PIECE - 1,
+                               MEMBER_PIECE,
+                               MEMBER_PIECE + 1,
+                               5 * MEMBER_PIECE,
+                               20 * MEMBER_PIECE + 77};
 static const unsigned jobs[] = {1, 2, 8};
 
 static void digest_of(const void *from, size_t len, char hex[SHA256_HEX_SIZE])
@@ -92,7 +98,8 @@ static void a_full_disk_is_an_error(void)
         CHECK(jbi_members_unpack_to(packed_fd, full, &options, NULL, &err) == JB_EIO);
         CHECK(err.sys_errno == ENOSPC);
         err = (struct jb_error){0};
-        CHECK(jbi_members_pack(-1, full, &options, &totals, &err) == JB_EIO && err.sys_errno == EBADF);
+        CHECK(jbi_members_pack(-1, full, &options, &totals, &err) == JB_EIO &&
+              err.sys_errno == EBADF);
         err = (struct jb_error){0};
         CHECK(jbi_members_unpack_to(-1, full, &options, NULL, &err) == JB_EIO);
     }

@@ -112,7 +112,8 @@ static void make_stream(struct text *stream)
     add(stream, &(struct tar_entry){.type = TAR_FILE, .path = "empty", .mtime_ns = 5}, "");
     add(stream, &(struct tar_entry){.type = TAR_FILE, .path = "file"}, "content");
     add(stream,
-        &(struct tar_entry){.type = TAR_FILE, .path = long_name, .xattrs = &xattr, .xattr_count = 1},
+        &(struct tar_entry){
+            .type = TAR_FILE, .path = long_name, .xattrs = &xattr, .xattr_count = 1},
         "x");
     add(stream, &(struct tar_entry){.type = TAR_HARDLINK, .path = "hard", .link = long_name}, NULL);
     add(stream, &(struct tar_entry){.type = TAR_SYMLINK, .path = "sym", .link = "/../x"}, NULL);
@@ -186,8 +187,9 @@ static int feed_entry(const struct tar_entry *entry, struct jb_error *err)
 
 static void paths_that_lead_out_are_refused(void)
 {
-    static const char *const bad[] = {"..",    "../a", "a/..",  "a/../b", "/a", "//a", "a//b", "./a",
-                                      "a/./b", "a/.",  "/",     "a/",     "",   "/..", "a/../../b"};
+    static const char *const bad[] = {"..",  "../a", "a/..", "a/../b", "/a",
+                                      "//a", "a//b", "./a",  "a/./b",  "a/.",
+                                      "/",   "a/",   "",     "/..",    "a/../../b"};
     static const char *const good[] = {"...", "..a", "a..", "a/...", " ", ".a/.b", "~", "a\\..\\b"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         for (int type = TAR_FILE; type <= TAR_FIFO; type++) {
@@ -276,10 +278,9 @@ static void hostile_extensions_are_refused(void)
         "17 SCHILY.xattr.=\n",
         "18 GNU.sparse.a=1\n",
         "0 a=b\n",
-        "6 \0a=b\n",
     };
     for (size_t i = 0; i < sizeof pax / sizeof *pax; i++) {
-        char size[13];
+        char size[32];
         struct jb_error err = {0};
         size_t len = strlen(pax[i]);
         snprintf(size, sizeof size, "%011zo", len);

@@ -194,7 +194,8 @@ static void removes_folders_that_their_owner_cannot_change(void)
     REQUIRE(chmod(check_folder(), 0777) == 0);
     pid_t child = fork();
     if (child == 0) {
-        if (geteuid() == 0 && (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534)))
+        if (geteuid() == 0 &&
+            (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534)))
             _exit(9);
         if (mkdirat(dir, "tree", 0700) < 0 || mkdirat(dir, "tree/a", 0700) < 0 ||
             mkdirat(dir, "tree/a/b", 0700) < 0 || fchmodat(dir, "tree/a/b", 0, 0) < 0 ||

@@ -45,12 +45,12 @@ static int note(void *user, const struct tree_entry *entry, struct jb_error *err
     for (const char *at = entry->path; *at != '\0'; at++)
         depth += *at == '/';
     record->deepest = depth > record->deepest ? depth : record->deepest;
-    const char *mark = entry->is_leaving           ? "<"
-                       : entry->is_listing         ? "!!"
-                       : entry->sys_errno != 0     ? "!"
-                       : entry->is_mount           ? "@"
+    const char *mark = entry->is_leaving            ? "<"
+                       : entry->is_listing          ? "!!"
+                       : entry->sys_errno != 0      ? "!"
+                       : entry->is_mount            ? "@"
                        : S_ISDIR(entry->st.st_mode) ? "/"
-                                                   : "";
+                                                    : "";
     jbi_text_addf(&record->text, "%s%s ", mark, entry->path);
     if (entry->is_leaving || entry->sys_errno != 0)
         return TREE_GO_ON;
@@ -138,7 +138,8 @@ static int as_nobody(int dir, int (*run)(int dir))
 {
     pid_t child = fork();
     if (child == 0) {
-        if (geteuid() == 0 && (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534)))
+        if (geteuid() == 0 &&
+            (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534)))
             _exit(9);
         _exit(run(dir));
     }

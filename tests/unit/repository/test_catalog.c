@@ -21,7 +21,8 @@ static void an_empty_repository_has_an_empty_catalog(void)
     const struct manifest *found;
     struct jb_error err = {0};
     open_repository(&repository);
-    CHECK(jbi_catalog_load(&catalog, &repository, NULL, NULL) == JB_OK && catalog.count == 0);
+    CHECK(jbi_catalog_load(&catalog, &repository, JB_ERROR, NULL, NULL) == JB_OK &&
+          catalog.count == 0);
     CHECK(jbi_catalog_find(&catalog, "20240708_143022", &found, &err) == JB_ENOTFOUND);
     CHECK_HAS(err.hint, "no backup yet");
     jbi_catalog_free(&catalog);
@@ -38,7 +39,7 @@ static void the_newest_comes_first(void)
     publish_as("20240711_020000", CATEGORY_MONTHLY, 4, 9000);
     publish_as("20240712_020000", CATEGORY_MONTHLY, 4, 8000);
     publish_as("20240713_020000", CATEGORY_DAILY, 4, 8000);
-    CHECK(jbi_catalog_load(&catalog, &repository, NULL, NULL) == JB_OK);
+    CHECK(jbi_catalog_load(&catalog, &repository, JB_ERROR, NULL, NULL) == JB_OK);
     REQUIRE(catalog.count == 5);
     CHECK_TEXT(catalog.backups[0].timestamp, "20240709_020000");
     CHECK_TEXT(catalog.backups[1].timestamp, "20240710_020000");
@@ -66,7 +67,7 @@ static void only_whole_manifests_in_their_place_are_listed(void)
     REQUIRE(symlinkat("manifest_20240708_020000.json", daily, "manifest_20240711_020000.json") ==
             0);
     jb_report *report = jbi_report_new();
-    CHECK(jbi_catalog_load(&catalog, &repository, report, NULL) == JB_OK);
+    CHECK(jbi_catalog_load(&catalog, &repository, JB_ERROR, report, NULL) == JB_OK);
     CHECK(catalog.count == 1 && catalog.damaged == 3);
     CHECK(jb_report_finding_count(report) == 3 && jb_report_verdict(report) == JB_ERROR);
     CHECK_HAS(jb_report_finding(report, 0)->subject, "daily/manifest_202407");
@@ -86,7 +87,7 @@ static void a_mistyped_timestamp_is_helped(void)
     open_repository(&repository);
     publish(&repository, "20240708_020000", CATEGORY_DAILY, "content");
     publish(&repository, "20240710_020000", CATEGORY_DAILY, "content");
-    CHECK(jbi_catalog_load(&catalog, &repository, NULL, NULL) == JB_OK);
+    CHECK(jbi_catalog_load(&catalog, &repository, JB_ERROR, NULL, NULL) == JB_OK);
     CHECK(jbi_catalog_find(&catalog, "20240709_020000", &found, &err) == JB_ENOTFOUND);
     CHECK_HAS(err.hint, "20240708_020000 and 20240710_020000");
     err = (struct jb_error){0};

@@ -957,7 +957,7 @@ static void each_flipped_byte_is_found(void)
     free(packed);
     CHECK(unlink(in_folder(PACKED)) == 0);
     CHECK(verdict() == JB_ERROR);
-    CHECK_HAS(finding(0), "cannot be opened: No such file or directory");
+    CHECK_HAS(finding(0), "cannot open \"sqlite_journal.db.gz\": No such file or directory");
     end();
 }
 

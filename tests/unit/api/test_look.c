@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* What is there: list, show, files, find, diff, stats. */
+#include "edit.h"
+
+static int show(const char *timestamp, int verb(jb_project *, const struct jb_backup_ref *,
+                                                jb_report **, struct jb_error *))
+{
+    struct jb_backup_ref ref = JB_BACKUP_REF_INIT;
+    ref.timestamp = timestamp;
+    free_report();
+    return verb(project, &ref, &report, &err);
+}
+
+static int find(const char *pattern)
+{
+    struct jb_find_options options = JB_FIND_OPTIONS_INIT;
+    options.pattern = pattern;
+    free_report();
+    return jb_find(project, &options, &report, &err);
+}
+
+static int diff(const char *from, const char *to)
+{
+    struct jb_diff_options options = JB_DIFF_OPTIONS_INIT;
+    options.from = from;
+    options.to = to;
+    free_report();
+    return jb_diff(project, &options, &report, &err);
+}
+
+static void an_absent_repository_is_empty(void)
+{
+    begin();
+    CHECK(listed() == 0 && jb_report_verdict(report) == JB_INFO);
+    CHECK(find("*") == JB_OK && jb_report_row_count(report) == 0);
+    free_report();
+    CHECK(jb_stats(project, NULL, &report, &err) == JB_OK);
+    CHECK(jb_report_number(report, JB_FIGURES, "backups") == 0);
+    CHECK(jb_report_row_count(report) == 3);
+    CHECK(show("20240101_000000", jb_show) == JB_ENOTFOUND);
+    CHECK_HAS(err.hint, "no backup yet");
+    CHECK(show(NULL, jb_show) == JB_EINVAL);
+    CHECK(show(NULL, jb_files) == JB_EINVAL);
+    CHECK(diff(NULL, NULL) == JB_EINVAL && report == NULL);
+    CHECK(!is_there("backups"));
+    end();
+}
+
+static void list_takes_a_category_and_names_damage(void)
+{
+    begin();
+    const char *first = backup();
+    backup_of(JB_TYPE_DATABASE, "weekly", NULL);
+    struct jb_list_options options = JB_LIST_OPTIONS_INIT;
+    options.category = "daily";
+    free_report();
+    CHECK(jb_list(project, &options, &report, &err) == JB_OK);
+    CHECK(jb_report_row_count(report) == 1);
+    CHECK_TEXT(jb_report_text(report, 0, "timestamp"), first);
+    CHECK_TEXT(jb_report_text(report, 0, "databases"), "journal");
+    options.category = "yearly";
+    free_report();
+    CHECK(jb_list(project, &options, &report, &err) == JB_EINVAL);
+    err = (struct jb_error){0};
+    write_text(textf("backups/daily/manifest_%s.json", first), "{}");
+    CHECK(listed() == 1 && has_finding(JB_ERROR, first));
+    CHECK(show(first, jb_show) == JB_ECORRUPT);
+    end();
+}
+
+static void show_and_files(void)
+{
+    begin();
+    const char *first = backup_of(JB_TYPE_FULL, "daily", "a label");
+    CHECK(show(first, jb_show) == JB_OK);
+    CHECK_TEXT(jb_report_text(report, JB_FIGURES, "label"), "a label");
+    CHECK(jb_report_number(report, JB_FIGURES, "git_dirty") == -1);
+    size_t entry = row_where("name", "entry");
+    CHECK_TEXT(jb_report_text(report, entry, "row"), "table");
+    CHECK(jb_report_number(report, entry, "table_rows") == 3);
+    CHECK(jb_report_text(report, JB_FIGURES, "manifest") == NULL);
+    CHECK_HAS(jb_report_json(report), "\"manifest_sha256\"");
+    CHECK(show(first, jb_files) == JB_OK);
+    CHECK(jb_report_number(report, JB_FIGURES, "files") == 5);
+    size_t link = row_where("path", "static/link"), odd = row_where("path", "static/odd\\x0A\\xFF n"
+                                                                            "ame");
+    CHECK_TEXT(jb_report_text(report, link, "type"), "symlink");
+    CHECK_TEXT(jb_report_text(report, link, "link"), "../app.py");
+    if (odd > 100)
+        odd = row_where("path", "static/odd\\x0a\\xff name");
+    CHECK(odd < 100);
+    CHECK(jb_report_number(report, row_where("path", "app.py"), "mode") == 0750);
+    CHECK_TEXT(jb_report_text(report, row_where("path", "static/same.py"), "type"), "hardlink");
+    CHECK_TEXT(jb_report_text(report, row_where("path", "instance"), "type"), "folder");
+    const char *second = backup_of(JB_TYPE_DATABASE, "daily", NULL);
+    CHECK(show(second, jb_files) == JB_ENOTFOUND);
+    CHECK_HAS(err.text, "holds no code");
+    end();
+}
+
+static void find_counts_versions(void)
+{
+    begin();
+    char seen[4][32];
+    static const char *const contents[] = {"KEY=1\n", "KEY=2\n", "KEY=2\n", "KEY=1\n"};
+    for (int i = 0; i < 4; i++) {
+        write_text("app/instance/settings.cfg", contents[i]);
+        strcpy(seen[i], backup());
+    }
+    backup_of(JB_TYPE_DATABASE, "daily", NULL);
+    CHECK(find("settings.*") == JB_OK && jb_report_row_count(report) == 4);
+    static const int versions[] = {1, 2, 2, 1};
+    for (size_t i = 0; i < 4; i++) {
+        CHECK_TEXT(jb_report_text(report, i, "timestamp"), seen[3 - i]);
+        CHECK(jb_report_number(report, i, "version") == versions[3 - i]);
+    }
+    CHECK(jb_report_number(report, JB_FIGURES, "backups") == 5);
+    CHECK(jb_report_number(report, JB_FIGURES, "matches") == 4);
+    CHECK(find("*/settings.cfg") == JB_OK && jb_report_row_count(report) == 4);
+    CHECK(find("static/link") == JB_OK && jb_report_number(report, 0, "version") == 0);
+    CHECK(find("nothing") == JB_OK && jb_report_row_count(report) == 0);
+    CHECK(find("") == JB_EINVAL && find(NULL) == JB_EINVAL);
+    struct manifest manifest = manifest_of(seen[1]);
+    write_bytes(path_of(artifact_of(&manifest, ARTIFACT_INDEX)), "x", 1);
+    CHECK(find("settings.cfg") == JB_OK && jb_report_row_count(report) == 3);
+    CHECK(has_finding(JB_ERROR, seen[1]));
+    end();
+}
+
+static void expect_change(const char *path, const char *change, const char *what)
+{
+    size_t row = row_where("path", path);
+    CHECK_TEXT(jb_report_text(report, row, "change"), change);
+    const char *got = jb_report_text(report, row, "what");
+    CHECK((got == NULL) == (what == NULL));
+    if (what != NULL)
+        CHECK_TEXT(got, what);
+}
+
+static void diff_of_every_kind(void)
+{
+    begin();
+    write_text("app/b.txt", "same size 1");
+    write_text("app/a-b", "beside the folder a");
+    make_folder("app/a");
+    write_text("app/a/z", "z");
+    write_text("app/kind", "file");
+    const char *first = backup();
+    write_text("app/b.txt", "same size 2");
+    REQUIRE(chmod(in_folder("app/static/logo.svg"), 0600) == 0);
+    REQUIRE(unlink(in_folder("app/static/link")) == 0);
+    REQUIRE(symlink("elsewhere", in_folder("app/static/link")) == 0);
+    REQUIRE(unlink(in_folder("app/kind")) == 0 && mkdir(in_folder("app/kind"), 0755) == 0);
+    REQUIRE(unlink(in_folder("app/a/z")) == 0);
+    write_text("app/a/y", "y");
+    const struct timespec times[2] = {{0, UTIME_OMIT}, {1000, 5}};
+    REQUIRE(utimensat(AT_FDCWD, in_folder("app/static/odd\n\xff name"), times, 0) == 0);
+    sql("app/instance/journal.db", "INSERT INTO entry(text) VALUES('four'); CREATE TABLE n(a);"
+                                   "UPDATE user SET name = 'bob'");
+    const char *second = backup();
+    CHECK(diff(first, second) == JB_OK);
+    expect_change("b.txt", "changed", "content,time");
+    expect_change("static/logo.svg", "changed", "mode");
+    expect_change("static/link", "changed", "link,time");
+    CHECK_HAS(jb_report_text(report, row_where("path", "kind"), "what"), "type");
+    expect_change("a/z", "removed", NULL);
+    expect_change("a/y", "added", NULL);
+    CHECK(row_where("path", "a-b") > 100 && row_where("path", "app.py") > 100);
+    CHECK(row_where("path", "a/y") < row_where("path", "a/z"));
+    CHECK(row_where("what", "time") < 100);
+    size_t row = row_where("table", "entry");
+    CHECK_TEXT(jb_report_text(report, row, "what"), "rows");
+    CHECK(jb_report_number(report, row, "from_rows") == 3);
+    CHECK(jb_report_number(report, row, "to_rows") == 4);
+    CHECK_TEXT(jb_report_text(report, row_where("table", "user"), "what"), "content");
+    CHECK_TEXT(jb_report_text(report, row_where("table", "n"), "change"), "added");
+    CHECK(row_where("what", "schema") < 100);
+    CHECK(jb_report_number(report, JB_FIGURES, "added") == 2);
+    CHECK(jb_report_number(report, JB_FIGURES, "removed") == 1);
+    int64_t changed = jb_report_number(report, JB_FIGURES, "changed");
+    CHECK(diff(second, first) == JB_OK);
+    CHECK(jb_report_number(report, JB_FIGURES, "changed") == changed);
+    CHECK(jb_report_number(report, JB_FIGURES, "added") == 1);
+    CHECK(diff(first, first) == JB_OK && jb_report_row_count(report) == 0);
+    end();
+}
+
+static void what_only_one_holds_is_said(void)
+{
+    begin();
+    sql("app/other.db", "CREATE TABLE t(a)");
+    const char *first = backup(), *second = backup_of(JB_TYPE_DATABASE, "daily", NULL);
+    CHECK(diff(first, second) == JB_OK && has_finding(JB_WARNING, "code"));
+    jb_project_close(project);
+    open_with("{\"backup_dir\": \"../backups\", \"databases\": [\"sqlite:///instance/journal.db\","
+              " \"sqlite:///other.db\"]}");
+    const char *third = backup();
+    CHECK(diff(first, third) == JB_OK);
+    size_t row = row_where("database", "other");
+    CHECK(row < 100 && strcmp(jb_report_text(report, row, "change"), "added") == 0);
+    CHECK(diff(third, first) == JB_OK);
+    row = row_where("database", "other");
+    CHECK(row < 100 && strcmp(jb_report_text(report, row, "change"), "removed") == 0);
+    end();
+}
+
+static void stats_count_links_once(void)
+{
+    begin();
+    backup();
+    free_report();
+    CHECK(jb_stats(project, NULL, &report, &err) == JB_OK);
+    int64_t one = jb_report_number(report, JB_FIGURES, "stored_size");
+    int64_t total = jb_report_number(report, JB_FIGURES, "total_size");
+    const char *second = backup();
+    CHECK(jb_report_number(report, JB_FIGURES, "linked") == 3);
+    free_report();
+    CHECK(jb_stats(project, NULL, &report, &err) == JB_OK);
+    CHECK(jb_report_number(report, JB_FIGURES, "total_size") == 2 * total);
+    struct stat manifest, checksums;
+    REQUIRE(stat(in_folder(textf("backups/daily/manifest_%s.json", second)), &manifest) == 0);
+    REQUIRE(stat(in_folder(textf("backups/daily/checksums_%s.sha256", second)), &checksums) == 0);
+    int64_t more = jb_report_number(report, JB_FIGURES, "stored_size") - one;
+    /* And a line of backup.log. */
+    CHECK(more >= manifest.st_size + checksums.st_size);
+    CHECK(more < manifest.st_size + checksums.st_size + 200);
+    CHECK(jb_report_number(report, row_where("category", "daily"), "backups") == 2);
+    CHECK_TEXT(jb_report_text(report, JB_FIGURES, "newest"), second);
+    CHECK(jb_report_number(report, JB_FIGURES, "disk_total") > 0);
+    end();
+}
+
+int main(void)
+{
+    RUN(an_absent_repository_is_empty);
+    RUN(list_takes_a_category_and_names_damage);
+    RUN(show_and_files);
+    RUN(find_counts_versions);
+    RUN(diff_of_every_kind);
+    RUN(what_only_one_holds_is_said);
+    RUN(stats_count_links_once);
+    jbi_arena_free(&edit_arena);
+    return check_end();
+}
