@@ -77,8 +77,10 @@ static int show(struct session *session, const struct manifest *backup, struct j
     return JB_OK;
 }
 
-int jb_show(jb_project *project, const struct jb_backup_ref *backup, jb_report **report,
-            struct jb_error *err)
+/* What jb_show and jb_files have in common: all but what they tell of the backup. */
+static int look_at(jb_project *project, const struct jb_backup_ref *backup,
+                   int (*tell)(struct session *, const struct manifest *, struct jb_error *),
+                   jb_report **report, struct jb_error *err)
 {
     struct jb_backup_ref taken = JB_BACKUP_REF_INIT;
     const struct manifest *found = NULL;
@@ -90,8 +92,14 @@ int jb_show(jb_project *project, const struct jb_backup_ref *backup, jb_report *
     if (code == JB_OK)
         code = jbi_session_find(&session, taken.timestamp, &found);
     if (code == JB_OK)
-        code = show(&session, found, session.err);
+        code = tell(&session, found, session.err);
     return jbi_session_end(&session, code, report);
+}
+
+int jb_show(jb_project *project, const struct jb_backup_ref *backup, jb_report **report,
+            struct jb_error *err)
+{
+    return look_at(project, backup, show, report, err);
 }
 
 static void files_row(jb_report *report, const struct index_entry *entry)
@@ -133,16 +141,5 @@ static int files(struct session *session, const struct manifest *backup, struct 
 int jb_files(jb_project *project, const struct jb_backup_ref *backup, jb_report **report,
              struct jb_error *err)
 {
-    struct jb_backup_ref taken = JB_BACKUP_REF_INIT;
-    const struct manifest *found = NULL;
-    struct session session;
-    int code = jbi_options_take(&taken, sizeof taken, backup, err);
-    if (code < 0)
-        return code;
-    code = jbi_session_read(&session, project, JB_WARNING, err);
-    if (code == JB_OK)
-        code = jbi_session_find(&session, taken.timestamp, &found);
-    if (code == JB_OK)
-        code = files(&session, found, session.err);
-    return jbi_session_end(&session, code, report);
+    return look_at(project, backup, files, report, err);
 }

@@ -190,35 +190,6 @@ static int database_place(struct restore_run *run, const struct artifact *artifa
     return *place ? JB_OK : jbi_fail_memory(err);
 }
 
-/* Opens the folder of path below the target, making what is missing; *base is its last component.
- */
-static int open_parent(int to_fd, const char *path, const char **base, struct jb_error *err)
-{
-    int fd = openat(to_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const char *slash;
-    while (fd >= 0 && (slash = strchr(path, '/')) != NULL) {
-        char name[256];
-        size_t len = (size_t)(slash - path);
-        int below = -1;
-        errno = ENAMETOOLONG;
-        if (len < sizeof name) {
-            memcpy(name, path, len);
-            name[len] = '\0';
-            if (mkdirat(fd, name, 0700) == 0 || errno == EEXIST)
-                below = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        }
-        int why = errno;
-        close(fd);
-        errno = why;
-        fd = below;
-        path = slash + 1;
-    }
-    if (fd < 0)
-        jbi_fail_errno(err, JB_EIO, "cannot make the folder of \"%s\"", path);
-    *base = path;
-    return fd;
-}
-
 static int restore_database(struct restore_run *run, const struct artifact *artifact,
                             bool with_code, struct jb_error *err)
 {
@@ -229,9 +200,12 @@ static int restore_database(struct restore_run *run, const struct artifact *arti
         return code;
     if (!jbi_is_safe_path(place))
         return jbi_fail(err, JB_ECORRUPT, "the manifest names \"%s\" as a database file", place);
-    scope_fd int dir_fd = open_parent(run->to_fd, place, &base, err);
+    const char *slash = strrchr(place, '/');
+    base = slash ? slash + 1 : place;
+    scope_fd int dir_fd =
+        jbi_make_path(run->to_fd, place, slash ? (size_t)(slash - place) : 0, 0700);
     if (dir_fd < 0)
-        return JB_EIO;
+        return jbi_fail_errno(err, JB_EIO, "cannot make the folder of \"%s\"", place);
     struct source_job job = jbi_session_job(session, run->backup->timestamp, dir_fd);
     code =
         jbi_sqlite_stage(&job, jbi_category_fd(session, run->backup), artifact, dir_fd, base, err);

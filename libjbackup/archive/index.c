@@ -305,13 +305,6 @@ int jbi_index_next(struct index_reader *reader, struct index_entry *entry, struc
     return code == 1 ? jbi_index_parse(reader, line, len, entry, err) : code;
 }
 
-static bool is_below(const char *path, const char *folder)
-{
-    size_t len = strlen(folder);
-    return strcmp(folder, ".") == 0 ||
-           (strncmp(path, folder, len) == 0 && (path[len] == '\0' || path[len] == '/'));
-}
-
 /* Whether a line may be of path or something below it, judged by its first bytes. */
 static bool line_may_match(const char *line, size_t len, const struct text *prefix)
 {
@@ -341,7 +334,7 @@ int jbi_index_next_below(struct index_reader *reader, const char *path, struct i
         if (!is_all && !line_may_match(line, len, &reader->prefix))
             continue;
         code = jbi_index_parse(reader, line, len, entry, err);
-        if (code < 1 || is_below(entry->path, path))
+        if (code < 1 || jbi_is_below(entry->path, path))
             return code;
     }
 }

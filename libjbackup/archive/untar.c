@@ -89,6 +89,13 @@ bool jbi_is_safe_path(const char *path)
     }
 }
 
+bool jbi_is_below(const char *path, const char *folder)
+{
+    size_t len = strlen(folder);
+    return strcmp(folder, ".") == 0 ||
+           (strncmp(path, folder, len) == 0 && (path[len] == '\0' || path[len] == '/'));
+}
+
 /* "SECONDS[.FRACTION]", perhaps negative. */
 static bool parse_pax_time(const char *value, int64_t *s, uint32_t *ns)
 {

@@ -38,5 +38,7 @@ int jbi_untar_finish(struct untar *untar, struct jb_error *err);
 
 /* Whether a path may be written below a target: relative, no "..", no empty or "." component. */
 bool jbi_is_safe_path(const char *path);
+/* Whether a path is folder or lies in it; everything lies in ".". */
+bool jbi_is_below(const char *path, const char *folder);
 
 #endif

@@ -13,31 +13,25 @@
 #include <unistd.h>
 
 #include "archive/group.h"
+#include "archive/output.h"
 #include "base/error.h"
-#include "base/scope.h"
 #include "os/file.h"
 
-#define SMALL_MAX      (2u << 20)
-#define GROUP_MIN      (32u << 10)
-#define GROUP_MAX      MEMBER_PIECE
-#define GROUP_USUAL    (224u << 10) /* with GROUP_MIN before it: about every 256 KiB */
-#define READ_ATTEMPTS  3
-#define WRITEBACK_STEP (16u << 20)
+#define SMALL_MAX     (2u << 20)
+#define GROUP_MIN     (32u << 10)
+#define GROUP_MAX     MEMBER_PIECE
+#define GROUP_USUAL   (224u << 10) /* with GROUP_MIN before it: about every 256 KiB */
+#define READ_ATTEMPTS 3
 
 struct archive_writer {
-    int archive_fd, index_fd;
     const struct members_options *options;
+    struct archive_output output;
     struct pieces *pieces;
     struct tar *tar;
-    struct gzip *index_gzip;
-    struct digest *archive_sum, *index_sum, *file_sum;
-    struct piece *piece; /* the group under construction; NULL: none */
+    struct digest *file_sum; /* of the large file under way */
+    struct piece *piece;     /* the group under construction; NULL: none */
     struct text header;
-    struct text lines; /* of the index, not yet compressed */
     uint64_t tar_offset;
-    uint64_t large_offset; /* in the archive: of the member that begins the large file */
-    uint64_t written_back;
-    struct archive_totals totals;
 };
 
 int jbi_archive_begin(struct archive_writer **out, int archive_fd, int index_fd,
@@ -46,28 +40,21 @@ int jbi_archive_begin(struct archive_writer **out, int archive_fd, int index_fd,
     struct archive_writer *writer = calloc(1, sizeof *writer);
     if (writer == NULL)
         return jbi_fail_memory(err);
-    writer->archive_fd = archive_fd;
-    writer->index_fd = index_fd;
     writer->options = options;
     writer->tar = jbi_tar_new();
-    writer->index_gzip = jbi_gzip_new(options->compression);
-    writer->archive_sum = jbi_digest_new();
-    writer->index_sum = jbi_digest_new();
     writer->file_sum = jbi_digest_new();
-    bool has_memory = writer->tar != NULL && writer->index_gzip != NULL &&
-                      writer->archive_sum != NULL && writer->index_sum != NULL &&
-                      writer->file_sum != NULL;
-    int code = has_memory ? jbi_pieces_new(&writer->pieces, PIECES_PACK, options->jobs,
-                                           options->compression, MEMBER_PIECE, err)
-                          : jbi_fail_memory(err);
+    int code = jbi_output_begin(&writer->output, archive_fd, index_fd, options->compression, err);
+    if (code == JB_OK && (writer->tar == NULL || writer->file_sum == NULL))
+        code = jbi_fail_memory(err);
+    if (code == JB_OK)
+        code = jbi_pieces_new(&writer->pieces, PIECES_PACK, options->jobs, options->compression,
+                              MEMBER_PIECE, err);
     if (code < 0) {
         jbi_archive_free(writer);
         return code;
     }
     jbi_pieces_also(writer->pieces, jbi_group_digests, NULL);
     jbi_pieces_cargo(writer->pieces, jbi_group_free);
-    jbi_digest_begin(writer->archive_sum);
-    jbi_digest_begin(writer->index_sum);
     *out = writer;
     return JB_OK;
 }
@@ -77,83 +64,24 @@ void jbi_archive_free(struct archive_writer *writer)
     if (writer == NULL)
         return;
     jbi_pieces_end(writer->pieces);
+    jbi_output_free(&writer->output);
     jbi_tar_free(writer->tar);
-    jbi_gzip_free(writer->index_gzip);
-    jbi_digest_free(writer->archive_sum);
-    jbi_digest_free(writer->index_sum);
     jbi_digest_free(writer->file_sum);
     jbi_text_free(&writer->header);
-    jbi_text_free(&writer->lines);
     free(writer);
-}
-
-/* Compresses the lines gathered so far into one member of the index. */
-static int index_flush(struct archive_writer *writer, struct jb_error *err)
-{
-    struct members_totals *totals = &writer->totals.index;
-    scope_free unsigned char *packed = malloc(jbi_gzip_bound(writer->lines.len));
-    if (packed == NULL || writer->lines.failed)
-        return jbi_fail_memory(err);
-    size_t len = jbi_gzip_member(writer->index_gzip, writer->lines.at, writer->lines.len, packed);
-    if (len == 0)
-        return jbi_fail_memory(err);
-    jbi_digest_add(writer->index_sum, packed, len);
-    totals->crc32 = jbi_crc32(totals->crc32, packed, len);
-    totals->size += len;
-    totals->raw_size += writer->lines.len;
-    writer->lines.len = 0;
-    if (jbi_write_full(writer->index_fd, packed, len) < 0)
-        return jbi_fail_errno(err, JB_EIO, "cannot write the index of the code archive");
-    return JB_OK;
-}
-
-static int index_add(struct archive_writer *writer, const struct piece *piece, struct jb_error *err)
-{
-    const struct group *group = piece->cargo;
-    for (size_t i = 0; i < group->count; i++) {
-        struct index_entry entry = group->records[i].entry;
-        entry.member = group->records[i].is_large ? writer->large_offset : piece->offset;
-        jbi_index_line(&writer->lines, &entry);
-    }
-    return writer->lines.len >= MEMBER_PIECE ? index_flush(writer, err) : JB_OK;
-}
-
-/* Lets the kernel begin to write early, so that the fsync at the end has little left to do. */
-static void write_back(struct archive_writer *writer)
-{
-    uint64_t size = writer->totals.archive.size;
-    if (size - writer->written_back < WRITEBACK_STEP)
-        return;
-    sync_file_range(writer->archive_fd, (off_t)writer->written_back,
-                    (off_t)(size - writer->written_back), SYNC_FILE_RANGE_WRITE);
-    writer->written_back = size;
 }
 
 /* Takes the oldest member back and writes it; *piece is NULL when none was under way. */
 static int member_write(struct archive_writer *writer, struct piece **out, struct jb_error *err)
 {
-    struct members_totals *totals = &writer->totals.archive;
-    struct piece *piece = jbi_pieces_next(writer->pieces);
-    *out = piece;
-    if (piece == NULL)
+    *out = jbi_pieces_next(writer->pieces);
+    if (*out == NULL)
         return JB_OK;
-    if (piece->packed_len == 0)
-        return jbi_fail_memory(err);
-    if (jbi_write_full(writer->archive_fd, piece->packed, piece->packed_len) < 0)
-        return jbi_fail_errno(err, JB_EIO, "cannot write the code archive");
-    piece->offset = totals->size;
-    if (((struct group *)piece->cargo)->begins_large)
-        writer->large_offset = piece->offset;
-    jbi_digest_add(writer->archive_sum, piece->packed, piece->packed_len);
-    totals->crc32 = jbi_crc32(totals->crc32, piece->packed, piece->packed_len);
-    totals->size += piece->packed_len;
-    totals->raw_size += piece->raw_len;
-    write_back(writer);
-    int code = index_add(writer, piece, err);
+    int code = jbi_output_member(&writer->output, *out, err);
     if (code < 0)
         return code;
-    return jbi_progress(writer->options->hooks, writer->options->step, totals->raw_size, 0, "bytes",
-                        err);
+    return jbi_progress(writer->options->hooks, writer->options->step,
+                        writer->output.archive.raw_size, 0, "bytes", err);
 }
 
 /* Begins a group in a piece that is free, or becomes so. */
@@ -161,8 +89,8 @@ static int group_begin(struct archive_writer *writer, struct jb_error *err)
 {
     struct piece *piece = jbi_pieces_free_one(writer->pieces);
     int code = piece == NULL ? member_write(writer, &piece, err) : JB_OK;
-    if (code < 0)
-        return code;
+    if (code < 0 || piece == NULL) /* pieces are free or under way, so one is there */
+        return code < 0 ? code : jbi_fail_memory(err);
     writer->piece = piece;
     piece->raw_len = 0;
     return jbi_group_begin(&piece->cargo, err);
@@ -447,9 +375,8 @@ int jbi_archive_end(struct archive_writer *writer, struct archive_totals *totals
         code = member_write(writer, &piece, err);
     } while (code == JB_OK && piece != NULL);
     if (code == JB_OK)
-        code = index_flush(writer, err);
-    jbi_digest_end(writer->archive_sum, writer->totals.archive.sha256);
-    jbi_digest_end(writer->index_sum, writer->totals.index.sha256);
-    *totals = writer->totals;
+        code = jbi_output_end(&writer->output, err);
+    totals->archive = writer->output.archive;
+    totals->index = writer->output.index;
     return code;
 }

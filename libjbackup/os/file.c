@@ -233,3 +233,32 @@ int jbi_open_regular(int dir_fd, const char *path, int *out, struct jb_error *er
     *out = fd;
     return JB_OK;
 }
+
+int jbi_make_path(int dir_fd, const char *path, size_t len, mode_t mode)
+{
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd >= 0 && len > 0) {
+        char name[256];
+        size_t step = strcspn(path, "/");
+        step = step < len ? step : len;
+        if (step >= sizeof name) {
+            close(fd);
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        memcpy(name, path, step);
+        name[step] = '\0';
+        if (mkdirat(fd, name, mode) < 0 && errno != EEXIST) {
+            close(fd);
+            return -1;
+        }
+        int below = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int why = errno;
+        close(fd);
+        errno = why;
+        fd = below;
+        path += step < len ? step + 1 : step;
+        len -= step < len ? step + 1 : step;
+    }
+    return fd;
+}

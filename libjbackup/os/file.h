@@ -41,4 +41,8 @@ int jbi_open_regular(int dir_fd, const char *path, int *out, struct jb_error *er
 /* Opens a folder, no symbolic link followed at its end. path is for the error text. */
 int jbi_open_dir(int dir_fd, const char *name, int *out, struct jb_error *err);
 
+/* Opens the folder at the first len bytes of path below dir_fd, making what is missing with this
+ * mode; no symbolic link is followed. The descriptor, or -1 with errno. */
+int jbi_make_path(int dir_fd, const char *path, size_t len, mode_t mode);
+
 #endif

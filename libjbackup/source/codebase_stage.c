@@ -37,13 +37,6 @@ struct stage {
     uint64_t written;
 };
 
-static bool is_below(const char *path, const char *folder)
-{
-    size_t len = strlen(folder);
-    return strcmp(folder, ".") == 0 ||
-           (strncmp(path, folder, len) == 0 && (path[len] == '\0' || path[len] == '/'));
-}
-
 /* A copy of a file's entry for the time until its content is complete. */
 static int entry_keep(struct stage *stage, const struct tar_entry *entry, struct jb_error *err)
 {
@@ -95,7 +88,7 @@ static int stage_entry(void *user, const struct tar_entry *entry, uint64_t offse
     if (stage->as != NULL && entry->type != TAR_FILE)
         return jbi_fail(err, JB_ECORRUPT, "\"%s\" is a hard link to \"%s\", which is no file",
                         stage->as, entry->path);
-    if (entry->type == TAR_HARDLINK && !is_below(entry->link, stage->follow.below))
+    if (entry->type == TAR_HARDLINK && !jbi_is_below(entry->link, stage->follow.below))
         return defer(stage, entry, err);
     struct tar_entry placed = *entry;
     if (stage->as != NULL)

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/scope.h"
+#include "os/file.h"
 
 struct folder {
     struct folder *next;
@@ -49,36 +50,6 @@ void jbi_place_free(struct place *place)
     free(place);
 }
 
-/* Opens the folder at path (len bytes) below the root, making what is missing on the way. */
-static int open_folder(const struct place *place, const char *path, size_t len)
-{
-    int fd = openat(place->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (fd >= 0 && len > 0) {
-        char name[256];
-        size_t step = strcspn(path, "/");
-        step = step < len ? step : len;
-        if (step >= sizeof name) {
-            close(fd);
-            errno = ENAMETOOLONG;
-            return -1;
-        }
-        memcpy(name, path, step);
-        name[step] = '\0';
-        if (mkdirat(fd, name, 0755) < 0 && errno != EEXIST) {
-            close(fd);
-            return -1;
-        }
-        int below = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        int why = errno;
-        close(fd);
-        errno = why;
-        fd = below;
-        path += step < len ? step + 1 : step;
-        len -= step < len ? step + 1 : step;
-    }
-    return fd;
-}
-
 /* The open folder that holds the path, and its last component in *name; -1 on failure. */
 static int parent_of(struct place *place, const char *path, const char **name, struct jb_error *err)
 {
@@ -93,7 +64,7 @@ static int parent_of(struct place *place, const char *path, const char **name, s
         close(place->parent_fd);
     free(place->parent);
     place->parent = strndup(path, len);
-    place->parent_fd = place->parent ? open_folder(place, path, len) : -1;
+    place->parent_fd = place->parent ? jbi_make_path(place->root_fd, path, len, 0755) : -1;
     if (place->parent == NULL) {
         jbi_fail_memory(err);
     } else if (place->parent_fd < 0) {
@@ -221,7 +192,7 @@ static int place_hardlink(struct place *place, const struct tar_entry *entry, in
 {
     const char *slash = strrchr(entry->link, '/');
     size_t len = slash ? (size_t)(slash - entry->link) : 0;
-    scope_fd int from_fd = open_folder(place, entry->link, len);
+    scope_fd int from_fd = jbi_make_path(place->root_fd, entry->link, len, 0755);
     if (from_fd >= 0 && linkat(from_fd, slash ? slash + 1 : entry->link, dir_fd, name, 0) == 0)
         return JB_OK;
     return jbi_fail_errno(err, JB_EIO, "cannot make \"%s\" a hard link to \"%s\"", entry->path,
@@ -278,7 +249,7 @@ int jbi_place_finish(struct place *place, jb_report *report, struct jb_error *er
     for (const struct folder *folder = place->folders; folder != NULL; folder = folder->next) {
         bool is_root = strcmp(folder->entry.path, ".") == 0;
         size_t len = is_root ? 0 : strlen(folder->entry.path);
-        scope_fd int fd = open_folder(place, folder->entry.path, len);
+        scope_fd int fd = jbi_make_path(place->root_fd, folder->entry.path, len, 0755);
         if (fd < 0)
             return jbi_fail_errno(err, JB_EIO, "cannot open \"%s\"", folder->entry.path);
         int code = metadata_set(place, fd, &folder->entry, err);

@@ -402,6 +402,42 @@ static int pass_end(void *user, struct jb_error *err)
 }
 
 /* Also where whole members are missing: then all that is left is in order. */
+/* Six characters of the index for each byte of a name: the lines of one member of the archive are
+ * many times its size. */
+static void long_escaped_names_fit_the_index(void)
+{
+    enum { COUNT = 1200, LEN = 4000 };
+    struct members_options options = options_of(1);
+    struct archive_writer *writer;
+    struct archive_totals totals;
+    struct archive_outcome outcome;
+    char path[LEN + 1];
+    int archive = memory_file(), index = memory_file(), read = 0;
+    REQUIRE(jbi_archive_begin(&writer, archive, index, &options, NULL) == JB_OK);
+    for (int i = 0; i < COUNT; i++) {
+        memset(path, '\1', LEN);
+        for (int j = 200; j < LEN; j += 200)
+            path[j] = '/';
+        snprintf(path, sizeof path, "%06d", i);
+        path[6] = '\1';
+        path[LEN] = '\0';
+        struct archive_item item = {.type = TAR_FOLDER, .path = path};
+        CHECK(jbi_archive_add(writer, &item, -1, &outcome, NULL) == JB_OK);
+    }
+    CHECK(jbi_archive_end(writer, &totals, NULL) == JB_OK);
+    CHECK(totals.index.raw_size > 5 * totals.archive.raw_size / 2);
+    jbi_archive_free(writer);
+    struct index_reader *reader;
+    struct index_entry entry;
+    REQUIRE(jbi_index_open(&reader, index, "index", NULL) == JB_OK);
+    while (jbi_index_next(reader, &entry, NULL) == 1)
+        read++;
+    CHECK(read == COUNT);
+    jbi_index_close(reader);
+    close(archive);
+    close(index);
+}
+
 static void a_cut_archive_is_damaged_where_it_ends(void)
 {
     static const struct untar_visitor blind = {see_nothing, pass_content, pass_end};
@@ -471,6 +507,7 @@ int main(void)
     RUN(what_cannot_be_read_is_told);
     RUN(an_archive_of_nothing);
     RUN(failures_end_it);
+    RUN(long_escaped_names_fit_the_index);
     RUN(a_cut_archive_is_damaged_where_it_ends);
     return check_end();
 }

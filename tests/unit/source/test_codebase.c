@@ -44,6 +44,9 @@ static size_t check(int category, const struct artifact *artifacts, jb_report *r
     for (int i = 0; i < 2; i++) {
         CHECK(jbi_codebase_source.check(&job, category, &artifacts[i], &checked, NULL) == JB_OK);
         CHECK(i == 1 || checked.files <= artifacts[0].files);
+        /* The last byte of deflate data may have bits without meaning: only the checksum of the
+         * stored bytes, which verify compares, sees these. */
+        errors += checked.sha256_known && strcmp(checked.sha256, artifacts[i].sha256) != 0;
     }
     for (size_t i = 0; i < report->finding_count; i++)
         errors += report->findings[i].level >= JB_ERROR;

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing members in order. An entry's line is made when its member is written: before that, the
+ * member's offset is not known. */
+#include "archive/output.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "archive/group.h"
+#include "base/error.h"
+#include "base/scope.h"
+#include "os/file.h"
+
+#define WRITEBACK_STEP (16u << 20)
+
+int jbi_output_begin(struct archive_output *output, int archive_fd, int index_fd,
+                     enum compression compression, struct jb_error *err)
+{
+    *output = (struct archive_output){
+        .archive_fd = archive_fd,
+        .index_fd = index_fd,
+        .index_gzip = jbi_gzip_new(compression),
+        .archive_sum = jbi_digest_new(),
+        .index_sum = jbi_digest_new(),
+    };
+    if (output->index_gzip == NULL || output->archive_sum == NULL || output->index_sum == NULL)
+        return jbi_fail_memory(err);
+    jbi_digest_begin(output->archive_sum);
+    jbi_digest_begin(output->index_sum);
+    return JB_OK;
+}
+
+void jbi_output_free(struct archive_output *output)
+{
+    jbi_gzip_free(output->index_gzip);
+    jbi_digest_free(output->archive_sum);
+    jbi_digest_free(output->index_sum);
+    jbi_text_free(&output->lines);
+}
+
+static void count_written(struct members_totals *totals, struct digest *sum,
+                          const unsigned char *packed, size_t len, size_t raw_len)
+{
+    jbi_digest_add(sum, packed, len);
+    totals->crc32 = jbi_crc32(totals->crc32, packed, len);
+    totals->size += len;
+    totals->raw_size += raw_len;
+}
+
+/* Compresses the lines gathered so far into one member of the index. */
+static int index_flush(struct archive_output *output, struct jb_error *err)
+{
+    scope_free unsigned char *packed = malloc(jbi_gzip_bound(output->lines.len));
+    if (packed == NULL || output->lines.failed)
+        return jbi_fail_memory(err);
+    size_t len = jbi_gzip_member(output->index_gzip, output->lines.at, output->lines.len, packed);
+    if (len == 0)
+        return jbi_fail_memory(err);
+    count_written(&output->index, output->index_sum, packed, len, output->lines.len);
+    output->lines.len = 0;
+    if (jbi_write_full(output->index_fd, packed, len) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot write the index of the code archive");
+    return JB_OK;
+}
+
+static int index_add(struct archive_output *output, const struct piece *piece, struct jb_error *err)
+{
+    const struct group *group = piece->cargo;
+    int code = JB_OK;
+    for (size_t i = 0; i < group->count && code == JB_OK; i++) {
+        struct index_entry entry = group->records[i].entry;
+        entry.member = group->records[i].is_large ? output->large_offset : piece->offset;
+        jbi_index_line(&output->lines, &entry);
+        if (output->lines.len >= MEMBER_PIECE)
+            code = index_flush(output, err);
+    }
+    return code;
+}
+
+/* Lets the kernel begin to write early, so that the fsync at the end has little left to do. */
+static void write_back(struct archive_output *output)
+{
+    uint64_t size = output->archive.size;
+    if (size - output->written_back < WRITEBACK_STEP)
+        return;
+    sync_file_range(output->archive_fd, (off_t)output->written_back,
+                    (off_t)(size - output->written_back), SYNC_FILE_RANGE_WRITE);
+    output->written_back = size;
+}
+
+int jbi_output_member(struct archive_output *output, struct piece *piece, struct jb_error *err)
+{
+    if (piece->packed_len == 0)
+        return jbi_fail_memory(err);
+    if (jbi_write_full(output->archive_fd, piece->packed, piece->packed_len) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot write the code archive");
+    piece->offset = output->archive.size;
+    if (((struct group *)piece->cargo)->begins_large)
+        output->large_offset = piece->offset;
+    count_written(&output->archive, output->archive_sum, piece->packed, piece->packed_len,
+                  piece->raw_len);
+    write_back(output);
+    return index_add(output, piece, err);
+}
+
+int jbi_output_end(struct archive_output *output, struct jb_error *err)
+{
+    int code = index_flush(output, err);
+    jbi_digest_end(output->archive_sum, output->archive.sha256);
+    jbi_digest_end(output->index_sum, output->index.sha256);
+    return code;
+}
