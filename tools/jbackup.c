@@ -218,8 +218,8 @@ static const struct cli_command commands[] = {
      CLI_BIT(OPTION_TIMESTAMP) | CLI_BIT(OPTION_TO) | CLI_BIT(OPTION_PATH) |
          CLI_BIT(OPTION_DATABASE) | CLI_BIT(OPTION_TYPE),
      "restore a backup into an empty folder",
-     "The code as its tree, databases as files under databases/. Every file is\n"
-     "compared with its digest on the way. --timestamp and --to are required.",
+     "The code as its tree, each database at its place in it or in databases/. Every\n"
+     "file is compared with its digest on the way. --timestamp and --to are required.",
      call_restore, print_restore},
     {"show", "TS", 0, "tell all about one backup", NULL, call_show, print_show},
     {"files", "TS", 0, "list the files in the code of a backup",

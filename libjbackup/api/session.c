@@ -51,7 +51,8 @@ int jbi_session_write(struct session *session, jb_project *project, int wait_s, 
         jbi_repository_open(repository, project->backup_dir, true, session->report, session->err);
     session->is_open = true;
     if (code == JB_OK)
-        code = jbi_repository_lock(repository, wait_s, what, &session->lock_fd, session->err);
+        code = jbi_repository_lock(repository, wait_s, what, &project->hooks, &session->lock_fd,
+                                   session->err);
     if (code == JB_OK)
         code = jbi_repository_recover(repository, session->report, session->err);
     if (code == JB_OK)

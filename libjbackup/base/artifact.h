@@ -38,6 +38,8 @@ struct artifact {
 
     /* ARTIFACT_SQLITE */
     const char *server_version;
+    unsigned mode; /* of the database file: permission bits, and its owner */
+    uint64_t uid, gid;
     char schema_sha256[SHA256_HEX_SIZE];
     const struct table *tables;
     size_t table_count;

@@ -30,14 +30,21 @@ static int try_lock(int fd)
     return got < 0 ? -1 : 1;
 }
 
-static int wait_for_lock(int fd, int wait_s)
+/* 1, 0 or -1 as try_lock(); JB_ECANCELED with err filled if the progress hook says so. */
+static int wait_for_lock(int fd, int wait_s, const struct hooks *hooks, struct jb_error *err)
 {
     const struct timespec nap = {.tv_nsec = POLL_MS * 1000000L};
-    int64_t until = jbi_monotonic_ms() + (int64_t)wait_s * 1000;
+    int64_t begin = jbi_monotonic_ms(), now = begin;
+    int64_t until = begin + (int64_t)wait_s * 1000;
     int got = try_lock(fd);
-    while (got == 0 && jbi_monotonic_ms() < until) {
+    while (got == 0 && now < until) {
+        int code = jbi_progress(hooks, "wait for the lock", (uint64_t)(now - begin) / 1000,
+                                (uint64_t)wait_s, "seconds", err);
+        if (code < 0)
+            return code;
         nanosleep(&nap, NULL);
         got = try_lock(fd);
+        now = jbi_monotonic_ms();
     }
     return got;
 }
@@ -68,8 +75,8 @@ static int fail_locked(int fd, struct jb_error *err)
     return JB_ELOCKED;
 }
 
-int jbi_lock_take(int dir_fd, const char *name, int wait_s, const char *what, int *out,
-                  struct jb_error *err)
+int jbi_lock_take(int dir_fd, const char *name, int wait_s, const char *what,
+                  const struct hooks *hooks, int *out, struct jb_error *err)
 {
     *out = -1;
     const int flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
@@ -83,14 +90,16 @@ int jbi_lock_take(int dir_fd, const char *name, int wait_s, const char *what, in
         return jbi_fail(err, JB_EIO, "the lock \"%s\" is not a regular file", name);
     }
     if (got == 0)
-        got = wait_for_lock(fd, wait_s);
+        got = wait_for_lock(fd, wait_s, hooks, err);
     if (got == 1) {
         write_holder(fd, what);
         *out = fd;
         return JB_OK;
     }
     int code = got == 0 ? fail_locked(fd, err)
-                        : jbi_fail_errno(err, JB_EIO, "cannot take the lock \"%s\"", name);
+               : got == JB_ECANCELED
+                   ? got
+                   : jbi_fail_errno(err, JB_EIO, "cannot take the lock \"%s\"", name);
     close(fd);
     return code;
 }

@@ -308,13 +308,15 @@ void jbi_repository_close(struct repository *repository)
     repository->path = NULL;
 }
 
-int jbi_repository_lock(struct repository *repository, int wait_s, const char *what, int *lock_fd,
-                        struct jb_error *err)
+int jbi_repository_lock(struct repository *repository, int wait_s, const char *what,
+                        const struct hooks *hooks, int *lock_fd, struct jb_error *err)
 {
     struct jb_error why = {0};
-    int code = jbi_lock_take(repository->state_fd, STATE_LOCK, wait_s, what, lock_fd, &why);
+    int code = jbi_lock_take(repository->state_fd, STATE_LOCK, wait_s, what, hooks, lock_fd, &why);
     if (code == JB_OK)
         return JB_OK;
+    if (code == JB_ECANCELED)
+        return jbi_fail(err, code, "%s", why.text);
     jbi_fail(err, code, code == JB_ELOCKED ? "repository \"%s\" is %s" : "repository \"%s\": %s",
              repository->path, why.text);
     jbi_hint(err, "%s", why.hint);

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/artifact.h"
 #include "base/clock.h"
+#include "base/hooks.h"
 
 /* Names and places in a repository; the only file that knows them.
  *
@@ -70,8 +71,8 @@ void jbi_repository_check_modes(const struct repository *repository, jb_report *
 int jbi_timestamp_is_taken(const struct repository *repository, const char *timestamp);
 
 /* Takes .jbackup/lock; what is e.g. "backup". *lock_fd is closed to release. */
-int jbi_repository_lock(struct repository *repository, int wait_s, const char *what, int *lock_fd,
-                        struct jb_error *err);
+int jbi_repository_lock(struct repository *repository, int wait_s, const char *what,
+                        const struct hooks *hooks, int *lock_fd, struct jb_error *err);
 
 /* Appends a line with the time to backup.log (0600), which is kept under 2 MiB by renaming it to
  * backup.log.1. Failures are ignored: a log must not fail a backup. */

@@ -214,6 +214,12 @@ static void read_database(struct reader *r, const struct json *from, struct arti
 {
     r->where = "database";
     read_stored(r, from, to);
+    uint64_t mode = get_count(r, from, "mode");
+    if (r->code == JB_OK && mode > 07777)
+        refuse(r, "mode", "has other bits than those of permissions");
+    to->mode = (unsigned)mode & 07777;
+    to->uid = get_count(r, from, "uid");
+    to->gid = get_count(r, from, "gid");
     to->server_version = get_optional_text(r, from, "server_version");
     get_sha256(r, from, "schema_sha256", "", true, to->schema_sha256);
     if (r->code == JB_OK && !jbi_artifact_kind_is_database(to->kind))

@@ -141,7 +141,9 @@ static bool put_tables(struct json *to, const struct artifact *artifact)
 
 static bool put_database(struct json *to, const struct artifact *artifact)
 {
-    return put_stored(to, artifact) && put_text(to, "server_version", artifact->server_version) &&
+    return put_stored(to, artifact) && put_number(to, "mode", artifact->mode) &&
+           put_number(to, "uid", artifact->uid) && put_number(to, "gid", artifact->gid) &&
+           put_text(to, "server_version", artifact->server_version) &&
            put_digest(to, "schema_sha256", artifact->schema_sha256) && put_tables(to, artifact);
 }
 

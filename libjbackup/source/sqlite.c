@@ -157,6 +157,12 @@ static int capture(const void *config, const struct source_job *job, int categor
     };
     if (artifacts[0].name == NULL || artifacts[0].path == NULL || artifacts[0].from == NULL)
         return jbi_fail_memory(err);
+    struct stat st;
+    if (stat(source->path, &st) == 0) { /* if not, the copy says why */
+        artifacts[0].mode = st.st_mode & 0777;
+        artifacts[0].uid = st.st_uid;
+        artifacts[0].gid = st.st_gid;
+    }
     char scratch[SCRATCH_NAME_SIZE];
     scope_fd int copy_fd = -1;
     int code = scratch_make(job, scratch, &copy_fd, err);
@@ -344,7 +350,16 @@ static int stage_into(const struct source_job *job, int in_fd, int out_fd, int d
         jbi_hint(err, "restore from another backup; verify tells which ones are sound");
         return JB_ECORRUPT;
     }
-    if (fsync(out_fd) < 0 || fsync(dir_fd) < 0)
+    /* Owner first: the file is ours alone until it is its owner's. */
+    if (fchown(out_fd, (uid_t)artifact->uid, (gid_t)artifact->gid) < 0 &&
+        (geteuid() != artifact->uid || getegid() != artifact->gid)) {
+        jbi_finding(
+            job->report, JB_WARNING, artifact->path,
+            "the restored database belongs to who restored it, not to user %llu, group %llu",
+            (unsigned long long)artifact->uid, (unsigned long long)artifact->gid);
+        jbi_finding_hint(job->report, "restore as root, or give it to the application with chown");
+    }
+    if (fchmod(out_fd, artifact->mode & 0777) < 0 || fsync(out_fd) < 0 || fsync(dir_fd) < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot write the database of \"%s\"", artifact->path);
     return JB_OK;
 }

@@ -31,9 +31,9 @@ struct sqlite_source {
  */
 extern const struct source_ops jbi_sqlite_source;
 
-/* Lays the database of an artifact out as the new file name in dir_fd (0600, fsynced), checked
- * against the artifact. Nothing is left there on failure. JB_ECORRUPT: it differs from what was
- * stored. */
+/* Lays the database of an artifact out as the new file name in dir_fd (with its owner, as far as
+ * rights go, and mode; fsynced), checked against the artifact. Nothing is left there on failure.
+ * JB_ECORRUPT: it differs from what was stored. */
 int jbi_sqlite_stage(const struct source_job *job, int category_fd, const struct artifact *artifact,
                      int dir_fd, const char *name, struct jb_error *err);
 

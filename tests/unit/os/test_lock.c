@@ -8,6 +8,8 @@
 #include "../check.h"
 #include "base/clock.h"
 
+static const struct hooks quiet = {0};
+
 static int folder_fd(void)
 {
     int fd = open(check_folder(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -22,10 +24,10 @@ static void says_who_holds_it(void)
     char pid[32];
     int dir = folder_fd(), first = -1, second = -1;
     snprintf(pid, sizeof pid, "(pid %ld, backup, host ", (long)getpid());
-    CHECK(jbi_lock_take(dir, "lock", 0, "backup", &first, &err) == JB_OK);
+    CHECK(jbi_lock_take(dir, "lock", 0, "backup", &quiet, &first, &err) == JB_OK);
     CHECK(fstatat(dir, "lock", &st, 0) == 0 && (st.st_mode & 07777) == 0600);
     CHECK((fcntl(first, F_GETFD) & FD_CLOEXEC) != 0);
-    CHECK(jbi_lock_take(dir, "lock", 0, "cleanup", &second, &err) == JB_ELOCKED);
+    CHECK(jbi_lock_take(dir, "lock", 0, "cleanup", &quiet, &second, &err) == JB_ELOCKED);
     CHECK(second == -1);
     CHECK_HAS(err.text, "locked by another run");
     CHECK_HAS(err.text, pid);
@@ -33,7 +35,7 @@ static void says_who_holds_it(void)
     CHECK_HAS(err.hint, "--wait");
     close(first);
     struct jb_error again = {0};
-    CHECK(jbi_lock_take(dir, "lock", 0, "cleanup", &second, &again) == JB_OK);
+    CHECK(jbi_lock_take(dir, "lock", 0, "cleanup", &quiet, &second, &again) == JB_OK);
     close(second);
     close(dir);
 }
@@ -46,7 +48,7 @@ static void waits_for_a_lock_that_dies_with_its_process(void)
     pid_t child = fork();
     if (child == 0) {
         int held = -1;
-        if (jbi_lock_take(dir, "lock", 0, "backup", &held, NULL) != JB_OK)
+        if (jbi_lock_take(dir, "lock", 0, "backup", &quiet, &held, NULL) != JB_OK)
             _exit(1);
         if (write(ready[1], "x", 1) == 1)
             usleep(300 * 1000);
@@ -55,10 +57,10 @@ static void waits_for_a_lock_that_dies_with_its_process(void)
     char byte;
     REQUIRE(read(ready[0], &byte, 1) == 1);
     int64_t start = jbi_monotonic_ms();
-    CHECK(jbi_lock_take(dir, "lock", 0, "x", &lock, &err) == JB_ELOCKED);
+    CHECK(jbi_lock_take(dir, "lock", 0, "x", &quiet, &lock, &err) == JB_ELOCKED);
     CHECK(jbi_monotonic_ms() - start < 200);
     err = (struct jb_error){0};
-    CHECK(jbi_lock_take(dir, "lock", 10, "x", &lock, &err) == JB_OK);
+    CHECK(jbi_lock_take(dir, "lock", 10, "x", &quiet, &lock, &err) == JB_OK);
     CHECK(jbi_monotonic_ms() - start < 5000);
     waitpid(child, NULL, 0);
     close(lock);
@@ -71,9 +73,9 @@ static void a_wait_ends(void)
 {
     struct jb_error err = {0};
     int dir = folder_fd(), first = -1, second = -1;
-    REQUIRE(jbi_lock_take(dir, "lock", 0, "backup", &first, NULL) == JB_OK);
+    REQUIRE(jbi_lock_take(dir, "lock", 0, "backup", &quiet, &first, NULL) == JB_OK);
     int64_t start = jbi_monotonic_ms();
-    CHECK(jbi_lock_take(dir, "lock", 1, "x", &second, &err) == JB_ELOCKED);
+    CHECK(jbi_lock_take(dir, "lock", 1, "x", &quiet, &second, &err) == JB_ELOCKED);
     int64_t took = jbi_monotonic_ms() - start;
     CHECK(took >= 1000 && took < 3000);
     close(first);
@@ -84,11 +86,11 @@ static void what_the_file_says_is_hostile(void)
 {
     struct jb_error err = {0};
     int dir = folder_fd(), first = -1, second = -1;
-    REQUIRE(jbi_lock_take(dir, "lock", 0, "backup", &first, NULL) == JB_OK);
+    REQUIRE(jbi_lock_take(dir, "lock", 0, "backup", &quiet, &first, NULL) == JB_OK);
     char junk[4096];
     memset(junk, '\x1b', sizeof junk);
     CHECK(pwrite(first, junk, sizeof junk, 0) == sizeof junk);
-    CHECK(jbi_lock_take(dir, "lock", 0, "x", &second, &err) == JB_ELOCKED);
+    CHECK(jbi_lock_take(dir, "lock", 0, "x", &quiet, &second, &err) == JB_ELOCKED);
     CHECK_HAS(err.text, "\\x1b\\x1b");
     CHECK(strchr(err.text, '\x1b') == NULL);
     close(first);
@@ -100,11 +102,31 @@ static void only_a_regular_file_is_a_lock(void)
     struct jb_error err = {0};
     int dir = folder_fd(), lock = -1;
     REQUIRE(symlinkat("elsewhere", dir, "link") == 0 && mkfifoat(dir, "fifo", 0600) == 0);
-    CHECK(jbi_lock_take(dir, "link", 0, "x", &lock, &err) == JB_EIO);
+    CHECK(jbi_lock_take(dir, "link", 0, "x", &quiet, &lock, &err) == JB_EIO);
     CHECK(faccessat(dir, "elsewhere", F_OK, 0) < 0);
     err = (struct jb_error){0};
-    CHECK(jbi_lock_take(dir, "fifo", 0, "x", &lock, &err) == JB_EIO);
+    CHECK(jbi_lock_take(dir, "fifo", 0, "x", &quiet, &lock, &err) == JB_EIO);
     CHECK_HAS(err.text, "not a regular file");
+    close(dir);
+}
+
+static int cancel_second(void *user, const char *step, uint64_t done, uint64_t total,
+                         const char *unit)
+{
+    (void)step, (void)done, (void)total, (void)unit;
+    return ++*(int *)user == 2;
+}
+
+static void waiting_can_be_canceled(void)
+{
+    int calls = 0, first = -1, second = -1, dir = folder_fd();
+    const struct hooks hooks = {.progress = cancel_second, .user = &calls};
+    struct jb_error err = {0};
+    REQUIRE(jbi_lock_take(dir, "lock", 0, "backup", &quiet, &first, NULL) == JB_OK);
+    int64_t begin = jbi_monotonic_ms();
+    CHECK(jbi_lock_take(dir, "lock", 60, "x", &hooks, &second, &err) == JB_ECANCELED);
+    CHECK(second == -1 && err.code == JB_ECANCELED && jbi_monotonic_ms() - begin < 5000);
+    close(first);
     close(dir);
 }
 
@@ -115,5 +137,6 @@ int main(void)
     RUN(a_wait_ends);
     RUN(what_the_file_says_is_hostile);
     RUN(only_a_regular_file_is_a_lock);
+    RUN(waiting_can_be_canceled);
     return check_end();
 }

@@ -6,6 +6,8 @@
 
 #define TS "20240708_143022"
 
+static const struct hooks quiet = {0};
+
 static void categories_by_date(void)
 {
     enum category category;
@@ -175,8 +177,8 @@ static void the_lock_names_the_repository(void)
     struct jb_error err = {0};
     int first = -1, second = -1;
     open_repository(&repository);
-    CHECK(jbi_repository_lock(&repository, 0, "backup", &first, &err) == JB_OK);
-    CHECK(jbi_repository_lock(&repository, 0, "cleanup", &second, &err) == JB_ELOCKED);
+    CHECK(jbi_repository_lock(&repository, 0, "backup", &quiet, &first, &err) == JB_OK);
+    CHECK(jbi_repository_lock(&repository, 0, "cleanup", &quiet, &second, &err) == JB_ELOCKED);
     CHECK_HAS(err.text, "/backups\" is locked by another run (pid ");
     CHECK_HAS(err.hint, "--wait");
     close(first);

@@ -965,10 +965,13 @@ static void stage_gives_the_database_back(void)
 {
     begin();
     db_make("app/a.db", "CREATE TABLE t(a, b); " MANY_ROWS);
+    REQUIRE(chmod(in_folder("app/a.db"), 0640) == 0);
     CHECK(backup("app/a.db") == JB_OK);
     CHECK(stage("back.db") == JB_OK);
-    struct stat st;
-    CHECK(stat(in_folder("back.db"), &st) == 0 && (st.st_mode & 07777) == 0600);
+    struct stat st, original;
+    REQUIRE(stat(in_folder("app/a.db"), &original) == 0);
+    CHECK(stat(in_folder("back.db"), &st) == 0 && st.st_mode == original.st_mode);
+    CHECK(st.st_uid == original.st_uid && st.st_gid == original.st_gid);
     char sha256[SHA256_HEX_SIZE];
     memcpy(sha256, table("t")->sha256, sizeof sha256);
     CHECK(stage("back.db") == JB_EIO);
