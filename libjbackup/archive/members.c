@@ -35,8 +35,8 @@ static int pack_next(struct pieces *pieces, int out_fd, const struct members_opt
 }
 
 static int pack_all(struct pieces *pieces, int in_fd, int out_fd,
-                    const struct members_options *options, struct digest *raw_sum,
-                    struct digest *sum, struct members_totals *totals, struct jb_error *err)
+                    const struct members_options *options, struct digest *sum,
+                    struct members_totals *totals, struct jb_error *err)
 {
     struct piece *piece;
     bool is_first = true;
@@ -55,7 +55,6 @@ static int pack_all(struct pieces *pieces, int in_fd, int out_fd,
         is_first = false;
         piece->raw_len = (size_t)got;
         totals->raw_size += (size_t)got;
-        jbi_digest_add(raw_sum, piece->raw, piece->raw_len);
         jbi_pieces_submit(pieces, piece);
     }
     do {
@@ -71,27 +70,24 @@ int jbi_members_pack(int in_fd, int out_fd, const struct members_options *option
 {
     *totals = (struct members_totals){0};
     scope_digest *sum = jbi_digest_new();
-    scope_digest *raw_sum = jbi_digest_new();
-    if (sum == NULL || raw_sum == NULL)
+    if (sum == NULL)
         return jbi_fail_memory(err);
     jbi_digest_begin(sum);
-    jbi_digest_begin(raw_sum);
     struct pieces *pieces;
     int code = jbi_pieces_new(&pieces, PIECES_PACK, options->jobs, options->compression,
                               MEMBER_PIECE, err);
     if (code < 0)
         return code;
-    code = pack_all(pieces, in_fd, out_fd, options, raw_sum, sum, totals, err);
+    code = pack_all(pieces, in_fd, out_fd, options, sum, totals, err);
     jbi_pieces_end(pieces);
     jbi_digest_end(sum, totals->sha256);
-    jbi_digest_end(raw_sum, totals->raw_sha256);
     return code;
 }
 
 struct unpacking {
     int in_fd;
     const struct members_options *options;
-    struct digest *sum, *raw_sum; /* raw_sum NULL: not wanted */
+    struct digest *sum;
     members_consume consume;
     void *user;
     struct members_totals *totals;
@@ -145,8 +141,6 @@ static int unpack_next(struct unpacking *u, struct piece **piece, struct jb_erro
         return damaged(u, (*piece)->offset, "the member's content does not match its checksum",
                        err);
     u->totals->raw_size += (*piece)->raw_len;
-    if (u->raw_sum != NULL)
-        jbi_digest_add(u->raw_sum, (*piece)->raw, (*piece)->raw_len);
     int code = u->consume(u->user, (*piece)->raw, (*piece)->raw_len, err);
     if (code == JB_ECORRUPT)
         u->totals->damage_offset = (*piece)->offset;
@@ -195,9 +189,8 @@ static void digest_rest(struct unpacking *u)
     }
 }
 
-int jbi_members_unpack(int in_fd, const struct members_options *options, bool with_raw_digest,
-                       members_consume consume, void *user, struct members_totals *totals,
-                       struct jb_error *err)
+int jbi_members_unpack(int in_fd, const struct members_options *options, members_consume consume,
+                       void *user, struct members_totals *totals, struct jb_error *err)
 {
     struct members_totals unwanted;
     struct unpacking u = {
@@ -209,13 +202,10 @@ int jbi_members_unpack(int in_fd, const struct members_options *options, bool wi
     };
     *u.totals = (struct members_totals){0};
     scope_digest *sum = jbi_digest_new();
-    scope_digest *raw_sum = jbi_digest_new();
-    if (sum == NULL || raw_sum == NULL)
+    if (sum == NULL)
         return jbi_fail_memory(err);
     jbi_digest_begin(sum);
-    jbi_digest_begin(raw_sum);
     u.sum = sum;
-    u.raw_sum = with_raw_digest ? raw_sum : NULL;
     int code = jbi_pieces_new(&u.pieces, PIECES_UNPACK, options->jobs, options->compression,
                               MEMBER_PIECE, err);
     if (code < 0)
@@ -225,8 +215,6 @@ int jbi_members_unpack(int in_fd, const struct members_options *options, bool wi
     if (code == JB_ECORRUPT && totals != NULL)
         digest_rest(&u);
     jbi_digest_end(sum, u.totals->sha256);
-    if (with_raw_digest)
-        jbi_digest_end(raw_sum, u.totals->raw_sha256);
     return code;
 }
 
@@ -247,5 +235,5 @@ int jbi_members_unpack_to(int in_fd, int out_fd, const struct members_options *o
                           struct members_totals *totals, struct jb_error *err)
 {
     struct target target = {out_fd, options->name};
-    return jbi_members_unpack(in_fd, options, true, write_raw, &target, totals, err);
+    return jbi_members_unpack(in_fd, options, write_raw, &target, totals, err);
 }

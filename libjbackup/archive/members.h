@@ -24,7 +24,6 @@ struct members_totals {
     uint32_t crc32; /* of the packed file; packing only */
     char sha256[SHA256_HEX_SIZE];
     uint64_t raw_size;
-    char raw_sha256[SHA256_HEX_SIZE];
     uint64_t damage_offset; /* after JB_ECORRUPT from unpacking: where the damaged member begins */
 };
 
@@ -37,11 +36,10 @@ typedef int (*members_consume)(void *user, const unsigned char *raw, size_t len,
                                struct jb_error *err);
 
 /* Unpacks in_fd from its offset to its end. totals, if not NULL, gets the sizes and the SHA-256 of
- * the packed file; with_raw_digest also that of the content. Damage: JB_ECORRUPT, with the offset
+ * the packed file. Damage: JB_ECORRUPT, with the offset
  * of the damaged member in the text. */
-int jbi_members_unpack(int in_fd, const struct members_options *options, bool with_raw_digest,
-                       members_consume consume, void *user, struct members_totals *totals,
-                       struct jb_error *err);
+int jbi_members_unpack(int in_fd, const struct members_options *options, members_consume consume,
+                       void *user, struct members_totals *totals, struct jb_error *err);
 /* Unpacks to a descriptor. */
 int jbi_members_unpack_to(int in_fd, int out_fd, const struct members_options *options,
                           struct members_totals *totals, struct jb_error *err);

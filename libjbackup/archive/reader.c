@@ -21,7 +21,7 @@ int jbi_archive_read(int fd, const struct members_options *options,
     int code = jbi_untar_new(&untar, visitor, user, options->name, 0, err);
     if (code < 0)
         return code;
-    code = jbi_members_unpack(fd, options, false, feed, untar, totals, err);
+    code = jbi_members_unpack(fd, options, feed, untar, totals, err);
     bool is_unpacked = code == JB_OK;
     if (is_unpacked)
         code = jbi_untar_finish(untar, err);

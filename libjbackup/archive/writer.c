@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "os/file.h"
 
-#define SMALL_MAX     (2u << 20)
+#define SMALL_MAX     MEMBER_PIECE
 #define GROUP_MIN     (32u << 10)
 #define GROUP_MAX     MEMBER_PIECE
 #define GROUP_USUAL   (224u << 10) /* with GROUP_MIN before it: about every 256 KiB */

@@ -14,7 +14,7 @@
  *   | a  b  c | d  e  f  g | h | BIG: header, 1 MiB | BIG: 1 MiB | BIG: rest | i  j ...
  *
  * Small files share a group, which ends after an entry whose path and size say so (about every
- * 256 KiB, at least 32 KiB), and before one with which it would go over 1 MiB. A file over 2 MiB
+ * 256 KiB, at least 32 KiB), and before one with which it would go over 1 MiB. A file over 1 MiB
  * starts its own member and goes in pieces of 1 MiB. Memory does not grow with the tree.
  */
 struct archive_writer;

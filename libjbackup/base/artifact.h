@@ -32,7 +32,6 @@ struct artifact {
     char sha256[SHA256_HEX_SIZE];
     uint32_t crc32;    /* of the stored bytes, to read them back before publishing; not kept */
     uint64_t raw_size; /* bytes before compression */
-    char raw_sha256[SHA256_HEX_SIZE]; /* "" for the code archive, whose files have their own */
     int64_t duration_ms;
     bool linked; /* a hard link of the previous backup's file; not kept in the manifest */
 

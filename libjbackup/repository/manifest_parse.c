@@ -175,7 +175,6 @@ static void read_stored(struct reader *r, const struct json *from, struct artifa
     to->from = get_optional_text(r, from, "from");
     to->size = get_count(r, from, "size");
     to->raw_size = get_count(r, from, "raw_size");
-    get_sha256(r, from, "raw_sha256", "", true, to->raw_sha256);
     to->duration_ms = get_ms(r, from, "duration_s");
     if (r->code < 0)
         return;

@@ -119,7 +119,6 @@ static bool put_stored(struct json *to, const struct artifact *artifact)
            put_text(to, "name", artifact->name) && put_text(to, "from", artifact->from) &&
            put_number(to, "size", artifact->size) &&
            put_number(to, "raw_size", artifact->raw_size) &&
-           put_digest(to, "raw_sha256", artifact->raw_sha256) &&
            put_seconds(to, "duration_s", artifact->duration_ms);
 }
 

@@ -199,7 +199,7 @@ static int check_index(struct check *check, int fd, struct jb_error *err)
     };
     struct members_totals totals;
     struct jb_error why = {0};
-    int code = jbi_members_unpack(fd, &options, false, drop, NULL, &totals, &why);
+    int code = jbi_members_unpack(fd, &options, drop, NULL, &totals, &why);
     note_totals(check->checked, &totals);
     return to_finding(check, code, &why, err);
 }

@@ -77,7 +77,6 @@ static int pack(const struct source_job *job, int copy_fd, int category_fd,
     artifact->raw_size = totals.raw_size;
     artifact->crc32 = totals.crc32;
     memcpy(artifact->sha256, totals.sha256, sizeof artifact->sha256);
-    memcpy(artifact->raw_sha256, totals.raw_sha256, sizeof artifact->raw_sha256);
     return JB_OK;
 }
 
@@ -286,12 +285,6 @@ static int check_content(const struct source_job *job, const struct artifact *ar
     return as_finding(job, artifact, code, &reason, err);
 }
 
-static bool is_raw_equal(const struct artifact *artifact, const struct members_totals *totals)
-{
-    return totals->raw_size == artifact->raw_size &&
-           strcmp(totals->raw_sha256, artifact->raw_sha256) == 0;
-}
-
 static int unpack_and_check(const struct source_job *job, const struct artifact *artifact,
                             int in_fd, const char *scratch, int copy_fd,
                             struct source_checked *checked, struct jb_error *err)
@@ -307,10 +300,10 @@ static int unpack_and_check(const struct source_job *job, const struct artifact 
     }
     if (code < 0)
         return as_finding(job, artifact, code, &reason, err);
-    if (!is_raw_equal(artifact, &totals))
+    if (totals.raw_size != artifact->raw_size)
         jbi_finding(job->report, JB_ERROR, artifact->path,
-                    "the database in it is not the one that was backed up (%llu bytes, SHA-256 %s)",
-                    (unsigned long long)totals.raw_size, totals.raw_sha256);
+                    "the database in it is not the one that was backed up (%llu bytes)",
+                    (unsigned long long)totals.raw_size);
     return check_content(job, artifact, scratch, checked, err);
 }
 
@@ -336,20 +329,45 @@ static int check(const struct source_job *job, int category_fd, const struct art
 
 /* ---- Stage --------------------------------------------------------------------------------- */
 
+static int fail_other_database(const struct artifact *artifact, const char *why,
+                               struct jb_error *err)
+{
+    jbi_fail(err, JB_ECORRUPT, "the database in \"%s\" is not the one that was backed up: %s",
+             artifact->path, why);
+    jbi_hint(err, "restore from another backup; verify tells which ones are sound");
+    return JB_ECORRUPT;
+}
+
+/* Every table is compared here, too: a restore ends with what was backed up, or not at all. */
+static int check_staged(const struct source_job *job, const struct artifact *artifact, int dir_fd,
+                        const char *name, struct jb_error *err)
+{
+    struct source_job staged = *job;
+    struct source_checked checked = {0};
+    staged.scratch_fd = dir_fd;
+    staged.report = jbi_report_new();
+    if (staged.report == NULL)
+        return jbi_fail_memory(err);
+    int code = check_content(&staged, artifact, name, &checked, err);
+    if (code == JB_OK && jb_report_verdict(staged.report) >= JB_ERROR)
+        code = fail_other_database(artifact, jb_report_finding(staged.report, 0)->message, err);
+    jb_report_free(staged.report);
+    return code;
+}
+
 static int stage_into(const struct source_job *job, int in_fd, int out_fd, int dir_fd,
-                      const struct artifact *artifact, struct jb_error *err)
+                      const char *name, const struct artifact *artifact, struct jb_error *err)
 {
     struct members_options options = packing(job, "restore database", artifact->path);
     struct members_totals totals;
     int code = jbi_members_unpack_to(in_fd, out_fd, &options, &totals, err);
     if (code < 0)
         return code;
-    if (!is_raw_equal(artifact, &totals)) {
-        jbi_fail(err, JB_ECORRUPT, "the database in \"%s\" is not the one that was backed up",
-                 artifact->path);
-        jbi_hint(err, "restore from another backup; verify tells which ones are sound");
-        return JB_ECORRUPT;
-    }
+    if (strcmp(totals.sha256, artifact->sha256) != 0 || totals.raw_size != artifact->raw_size)
+        return fail_other_database(artifact, "its checksum differs", err);
+    code = check_staged(job, artifact, dir_fd, name, err);
+    if (code < 0)
+        return code;
     /* Owner first: the file is ours alone until it is its owner's. */
     if (fchown(out_fd, (uid_t)artifact->uid, (gid_t)artifact->gid) < 0 &&
         (geteuid() != artifact->uid || getegid() != artifact->gid)) {
@@ -375,7 +393,7 @@ int jbi_sqlite_stage(const struct source_job *job, int category_fd, const struct
         openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (out_fd < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot make \"%s\"", name);
-    code = stage_into(job, in_fd, out_fd, dir_fd, artifact, err);
+    code = stage_into(job, in_fd, out_fd, dir_fd, name, artifact, err);
     if (code < 0)
         unlinkat(dir_fd, name, 0);
     return code;

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     uint64_t raw_len = 0;
     int fd = memfd_create("members", MFD_CLOEXEC);
     expect(fd >= 0 && jbi_write_full(fd, data, size) == 0 && lseek(fd, 0, SEEK_SET) == 0);
-    int code = jbi_members_unpack(fd, &options, true, count, &raw_len, &totals, &err);
+    int code = jbi_members_unpack(fd, &options, count, &raw_len, &totals, &err);
     expect(code == err.code && (code == JB_OK || code == JB_ECORRUPT));
     expect(totals.size == size && totals.raw_size == raw_len);
     expect(totals.damage_offset <= size);

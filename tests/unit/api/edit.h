@@ -94,8 +94,6 @@ MAYBE void artifact_pack(struct artifact *artifact)
     artifact->size = totals.size;
     artifact->raw_size = totals.raw_size;
     memcpy(artifact->sha256, totals.sha256, sizeof artifact->sha256);
-    if (artifact->raw_sha256[0] != '\0')
-        memcpy(artifact->raw_sha256, totals.raw_sha256, sizeof artifact->raw_sha256);
 }
 
 /* Replaces the first occurrence of a text in the file plain by another of the same length. */
