@@ -6,6 +6,7 @@
 #include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct isal {
     struct isal_zstream stream;
@@ -26,6 +27,8 @@ void jbi_isal_free(struct isal *isal)
 size_t jbi_isal_deflate(struct isal *isal, const void *raw, size_t len, void *out, size_t room)
 {
     struct isal_zstream *stream = &isal->stream;
+    /* Its init leaves some of it as it was, and equal input would not always give equal bytes. */
+    memset(stream, 0, sizeof *stream);
     isal_deflate_stateless_init(stream);
     stream->level = 2;
     stream->level_buf = isal->level_buffer;

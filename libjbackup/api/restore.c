@@ -257,6 +257,9 @@ static int restore_all(struct restore_run *run, struct jb_error *err)
         code = restore_databases(run, false, err);
     if (code == JB_OK && syncfs(run->to_fd) < 0)
         code = jbi_fail_errno(err, JB_EIO, "cannot write \"%s\" to disk", options->to);
+    if (code == JB_ECORRUPT)
+        jbi_hint(err, "\"jbackup verify\" tells what is damaged; --path restores what is not, and "
+                      "other backups may be whole");
     if (code < 0)
         target_undo(run);
     return code;
