@@ -191,8 +191,9 @@ static void files_at_the_limits(void)
 static void equal_trees_give_equal_bytes(void)
 {
     struct stored first = store(limits, LIMITS, 1);
-    for (unsigned jobs = 1; jobs <= 8; jobs *= 2) {
-        struct stored again = store(limits, LIMITS, jobs);
+    /* Many times: a codec that lets its memory's past show does so now and then only. */
+    for (unsigned round = 0; round < 16; round++) {
+        struct stored again = store(limits, LIMITS, 1u << round % 4);
         CHECK(jbi_file_equal(first.archive_fd, again.archive_fd, NULL) == 1);
         CHECK_TEXT(again.totals.archive.sha256, first.totals.archive.sha256);
         drop(&again);
