@@ -310,7 +310,8 @@ struct jb_cleanup_options {
     }
 
 /* Applies the retention of the project. Never removes a pinned backup, nor the newest good one of
- * a component, nor a file that jbackup did not make.
+ * a component, nor a file that jbackup did not make. Good means that its files are there with their
+ * sizes; backup_verify reads them.
  * Rows: timestamp, category, keep, reason, total_size, freed (bytes that its removal frees).
  * Figures: kept, removed, freed, dry_run. */
 JB_API JB_MUST_USE int jb_cleanup(jb_project *project, const struct jb_cleanup_options *options,
