@@ -1,208 +1,290 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs one program and collects what it says. Invariant: whatever happens, the child has been
- * reaped and its pipes are closed when jbi_process_run returns; no other child is touched. */
+/* A program beside us: its pipes and its end. Invariant: whoever waits for it reads its error
+ * output, too, so it never waits for us; it is signalled only while it is unreaped, so that its
+ * number can't be that of another one; no other child is touched. */
 #include "os/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "os/spawn.h"
 
-#define PIPE_MAX (1 << 20)
-#define LOOK_MS  100 /* how often a child that left its pipes to others is looked for */
+#define ERRORS_KEPT (64u << 10)
+#define LOOK_MS     100 /* how often one that left its pipes to others is looked for */
 
-struct child {
+struct process {
     pid_t pid;
-    bool is_reaped;
-    bool is_lost; /* somebody else reaped it, or the process ignores SIGCHLD */
-    int wait_status;
+    bool has_ended;
+    bool is_reaped; /* by us, or by somebody else */
+    int status;     /* -1: lost */
+    int fds[3];     /* our ends of the pipes to 0, 1 and 2; -1: none, or closed */
+    size_t errors_len;
+    char errors[ERRORS_KEPT + 1];
+    char name[];
 };
 
-struct stream {
-    int fd; /* our end; -1 once it is at its end */
-    struct text *to;
-};
-
-/* A pipe whose ends are above the standard descriptors, which the child's are copied over. */
-static int pipe_open(int ends[2])
+static void close_end(int *fd)
 {
-    int low[2];
-    if (pipe2(low, O_CLOEXEC) < 0)
-        return -1;
-    ends[0] = fcntl(low[0], F_DUPFD_CLOEXEC, 3);
-    ends[1] = fcntl(low[1], F_DUPFD_CLOEXEC, 3);
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* Moves fd away from the standard descriptors, which the child's are copied over. */
+static int move_up(int fd)
+{
+    if (fd < 0 || fd > 2)
+        return fd;
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     int number = errno;
-    close(low[0]);
-    close(low[1]);
-    if (ends[0] >= 0 && ends[1] >= 0)
-        return fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    close(fd);
     errno = number;
-    return -1;
+    return moved;
 }
 
-/* In a group of its own, with no signal blocked and the default answer to SIGPIPE and SIGCHLD. */
-static int spawn_attributes(posix_spawnattr_t *attributes)
+/* Its input is a socket: only send() can be told not to raise SIGPIPE. It can't write to us by it:
+ * what we don't read would cost it, at our close, what it hasn't read. */
+static int open_pipe(int *ours, int *theirs, int number)
 {
-    sigset_t none, defaults;
-    sigemptyset(&none);
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-    sigaddset(&defaults, SIGCHLD);
-    int failed = posix_spawnattr_setsigmask(attributes, &none);
-    if (failed == 0)
-        failed = posix_spawnattr_setsigdefault(attributes, &defaults);
-    if (failed == 0)
-        failed = posix_spawnattr_setpgroup(attributes, 0);
-    const int flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP;
-    return failed ? failed : posix_spawnattr_setflags(attributes, (short)flags);
+    int ends[2];
+    int made = number == 0 ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)
+                           : pipe2(ends, O_CLOEXEC);
+    if (made < 0)
+        return -1;
+    *ours = move_up(ends[0]);
+    *theirs = move_up(ends[1]);
+    if (*ours < 0 || *theirs < 0 || fcntl(*ours, F_SETFL, O_NONBLOCK) < 0)
+        return -1;
+    if (number == 1) /* else it is smaller */
+        (void)fcntl(*ours, F_SETPIPE_SZ, PROCESS_PIPE_MAX);
+    return number == 0 ? shutdown(*ours, SHUT_RD) : 0;
 }
 
-static int spawn(pid_t *pid, const char *const argv[], int out_fd, int errors_fd)
+/* theirs: what the child gets as its standard descriptors, all above 2 and the caller's to close */
+static int open_ends(struct process *process, const struct process_start *start, int theirs[3])
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int failed = posix_spawn_file_actions_init(&actions);
-    if (failed != 0)
-        return failed;
-    failed = posix_spawnattr_init(&attributes);
-    if (failed != 0) {
-        posix_spawn_file_actions_destroy(&actions);
-        return failed;
+    const int wanted[3] = {start->in_fd, start->out_fd, PROCESS_PIPE};
+    for (int i = 0; i < 3; i++) {
+        if (wanted[i] == PROCESS_PIPE) {
+            if (open_pipe(&process->fds[i], &theirs[i], i) < 0)
+                return -1;
+            continue;
+        }
+        if (wanted[i] < 0)
+            theirs[i] = move_up(open("/dev/null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC));
+        else
+            theirs[i] = fcntl(wanted[i], F_DUPFD_CLOEXEC, 3);
+        if (theirs[i] < 0)
+            return -1;
     }
-    failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    if (failed == 0)
-        failed = posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
-    if (failed == 0)
-        failed = posix_spawn_file_actions_adddup2(&actions, errors_fd, 2);
-    if (failed == 0)
-        failed = spawn_attributes(&attributes);
-    if (failed == 0) /* the kernel leaves argv alone; only the prototype lacks the const */
-        failed = posix_spawnp(pid, argv[0], &actions, &attributes, (char *const *)(uintptr_t)argv,
-                              environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return failed;
+    return 0;
 }
 
-/* Takes what is there now, at most a full pipe, so that an endless talker can't outlast the time
- * limit; at the end of the stream its fd becomes -1. */
-static void stream_take(struct stream *stream, size_t limit)
+static int start_child(struct process *process, const struct process_start *start,
+                       struct jb_error *err)
+{
+    int theirs[3] = {-1, -1, -1};
+    int failed = open_ends(process, start, theirs) < 0 ? errno : 0;
+    bool has_ends = failed == 0;
+    if (has_ends)
+        failed = jbi_spawn(&process->pid, start, theirs);
+    for (int i = 0; i < 3; i++)
+        close_end(&theirs[i]);
+    if (failed == 0)
+        return JB_OK;
+    if (has_ends && failed == ENOENT) {
+        jbi_fail(err, JB_ENOTFOUND, "there is no program \"%s\"", process->name);
+        jbi_hint(err, "install it, or put its folder on PATH");
+        return JB_ENOTFOUND;
+    }
+    errno = failed;
+    return jbi_fail_errno(err, JB_EIO,
+                          has_ends ? "cannot run \"%s\"" : "cannot make the pipes for \"%s\"",
+                          process->name);
+}
+
+int jbi_process_start(struct process **out, const struct process_start *start, struct jb_error *err)
+{
+    *out = NULL;
+    size_t name_size = strlen(start->argv[0]) + 1;
+    struct process *process = calloc(1, sizeof *process + name_size);
+    if (process == NULL)
+        return jbi_fail_memory(err);
+    memcpy(process->name, start->argv[0], name_size);
+    for (int i = 0; i < 3; i++)
+        process->fds[i] = -1;
+    int code = start_child(process, start, err);
+    if (code == JB_OK) {
+        *out = process;
+        return JB_OK;
+    }
+    process->has_ended = process->is_reaped = true;
+    jbi_process_end(process, 0);
+    return code;
+}
+
+/* Takes what is there now, at most a large pipe, so that an endless talker can't outlast a time
+ * limit. It is kept as a text: a NUL would hide what follows. */
+static void take_errors(struct process *process)
 {
     char buffer[16384];
-    for (size_t taken = 0; stream->fd >= 0 && taken < PIPE_MAX;) {
-        ssize_t len = read(stream->fd, buffer, sizeof buffer);
+    for (size_t taken = 0; process->fds[2] >= 0 && taken < PROCESS_PIPE_MAX;) {
+        ssize_t len = read(process->fds[2], buffer, sizeof buffer);
         if (len < 0 && errno == EINTR)
             continue;
         if (len < 0 && errno == EAGAIN)
             return;
         if (len <= 0) {
-            stream->fd = -1;
+            close_end(&process->fds[2]);
             return;
         }
-        size_t room = limit > stream->to->len ? limit - stream->to->len : 0;
-        jbi_text_add(stream->to, buffer, (size_t)len < room ? (size_t)len : room);
+        for (ssize_t i = 0; i < len && process->errors_len < ERRORS_KEPT; i++)
+            process->errors[process->errors_len++] = buffer[i] != '\0' ? buffer[i] : ' ';
         taken += (size_t)len;
     }
 }
 
-static void reap(struct child *child, int flags)
+/* Waits for an end of ours (-1: none) and for error output; false: until has passed. */
+static bool wait_for(struct process *process, int fd, short events, int limit_ms, int64_t until)
 {
-    pid_t got;
-    do {
-        got = waitpid(child->pid, &child->wait_status, flags);
-    } while (got < 0 && errno == EINTR);
-    child->is_reaped = got == child->pid || got < 0;
-    child->is_lost = got < 0;
+    int64_t left = until - jbi_monotonic_ms();
+    struct pollfd polls[2] = {{.fd = fd, .events = events},
+                              {.fd = process->fds[2], .events = POLLIN}};
+    if (left > 0)
+        poll(polls, 2, left < limit_ms ? (int)left : limit_ms);
+    take_errors(process);
+    return left > 0;
 }
 
-/* Reads both streams until the child has ended and nothing more is to be read; false: time is up.
- * A grandchild that keeps the pipes open does not hold us. */
-static bool collect(struct child *child, struct stream streams[2], size_t limit, int64_t until)
-{
-    int pause = 1;
-    for (;;) {
-        bool is_open = streams[0].fd >= 0 || streams[1].fd >= 0;
-        struct pollfd polls[2] = {{.fd = streams[0].fd, .events = POLLIN},
-                                  {.fd = streams[1].fd, .events = POLLIN}};
-        int ready = poll(polls, 2, is_open ? LOOK_MS : pause);
-        if (!is_open && pause < LOOK_MS)
-            pause *= 2;
-        if (ready <= 0 || !is_open)
-            reap(child, WNOHANG);
-        stream_take(&streams[0], limit);
-        stream_take(&streams[1], limit);
-        if (child->is_reaped)
-            return true;
-        if (jbi_monotonic_ms() >= until)
-            return false;
-    }
-}
-
-static int run_child(const char *const argv[], int timeout_s, size_t limit,
-                     struct stream streams[2], const int child_fds[2], struct child *child,
+int jbi_process_read(struct process *process, void *to, size_t room, int timeout_ms, size_t *got,
                      struct jb_error *err)
 {
-    int failed = spawn(&child->pid, argv, child_fds[0], child_fds[1]);
-    close(child_fds[0]);
-    close(child_fds[1]);
-    if (failed == ENOENT) {
-        jbi_fail(err, JB_ENOTFOUND, "there is no program \"%s\"", argv[0]);
-        jbi_hint(err, "install it, or put its folder on PATH");
-        return JB_ENOTFOUND;
+    int64_t until = jbi_monotonic_ms() + timeout_ms;
+    *got = 0;
+    for (;;) {
+        ssize_t len = process->fds[1] < 0 ? 0 : read(process->fds[1], to, room);
+        if (len >= 0) {
+            *got = (size_t)len;
+            return len > 0;
+        }
+        if (errno != EAGAIN && errno != EINTR)
+            return jbi_fail_errno(err, JB_EIO, "cannot read the output of \"%s\"", process->name);
+        if (!wait_for(process, process->fds[1], POLLIN, INT_MAX, until))
+            return 2;
     }
-    errno = failed;
-    if (failed != 0)
-        return jbi_fail_errno(err, JB_EIO, "cannot run \"%s\"", argv[0]);
-    if (!collect(child, streams, limit, jbi_monotonic_ms() + (int64_t)timeout_s * 1000)) {
-        kill(-child->pid, SIGKILL);
-        reap(child, 0);
-        return jbi_fail(err, JB_EIO, "\"%s\" did not end within %d s and was killed", argv[0],
-                        timeout_s);
-    }
-    if (child->is_lost) {
-        jbi_fail(err, JB_EIO, "the exit status of \"%s\" is lost", argv[0]);
-        jbi_hint(err,
-                 "this process must not ignore SIGCHLD nor reap children that it did not make");
-        return JB_EIO;
-    }
-    return JB_OK;
 }
 
-int jbi_process_run(const char *const argv[], int timeout_s, size_t limit, struct text *out,
-                    struct text *errors, int *status, struct jb_error *err)
+int jbi_process_write(struct process *process, const void *from, size_t len, int timeout_ms,
+                      size_t *put, struct jb_error *err)
 {
-    int out_pipe[2] = {-1, -1}, errors_pipe[2] = {-1, -1};
-    int code;
-    *status = -1;
-    if (pipe_open(out_pipe) < 0 || pipe_open(errors_pipe) < 0) {
-        code = jbi_fail_errno(err, JB_EIO, "cannot make a pipe for \"%s\"", argv[0]);
-        for (int i = 0; i < 2; i++) {
-            if (out_pipe[i] >= 0)
-                close(out_pipe[i]);
-            if (errors_pipe[i] >= 0)
-                close(errors_pipe[i]);
+    int64_t until = jbi_monotonic_ms() + timeout_ms;
+    *put = 0;
+    while (process->fds[0] >= 0) {
+        ssize_t sent = send(process->fds[0], from, len, MSG_NOSIGNAL);
+        if (sent >= 0) {
+            *put = (size_t)sent;
+            return 1;
         }
-        return code;
+        if (errno == EPIPE || errno == ECONNRESET)
+            break;
+        if (errno != EAGAIN && errno != EINTR)
+            return jbi_fail_errno(err, JB_EIO, "cannot write to \"%s\"", process->name);
+        if (!wait_for(process, process->fds[0], POLLOUT, INT_MAX, until))
+            return 2;
     }
-    struct child child = {0};
-    struct stream streams[2] = {{out_pipe[0], out}, {errors_pipe[0], errors}};
-    const int child_fds[2] = {out_pipe[1], errors_pipe[1]};
-    code = run_child(argv, timeout_s, limit, streams, child_fds, &child, err);
-    close(out_pipe[0]);
-    close(errors_pipe[0]);
-    if (code != JB_OK)
-        return code;
-    if (out->failed || errors->failed)
-        return jbi_fail_memory(err);
-    *status = WIFSIGNALED(child.wait_status) ? 128 + WTERMSIG(child.wait_status)
-                                             : WEXITSTATUS(child.wait_status);
-    return JB_OK;
+    close_end(&process->fds[0]);
+    return 0;
+}
+
+void jbi_process_close_input(struct process *process)
+{
+    close_end(&process->fds[0]);
+}
+
+/* Whether it has ended. With WNOWAIT it is not reaped, with WNOHANG not waited for. */
+static void look(struct process *process, int flags)
+{
+    siginfo_t info = {0};
+    while (waitid(P_PID, (id_t)process->pid, &info, WEXITED | flags) < 0) {
+        if (errno == EINTR)
+            continue;
+        /* Somebody else reaped it, or this process ignores SIGCHLD. */
+        process->has_ended = process->is_reaped = true;
+        process->status = -1;
+        return;
+    }
+    if (info.si_pid == 0)
+        return;
+    process->has_ended = true;
+    process->is_reaped = (flags & WNOWAIT) == 0;
+    process->status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}
+
+/* The end of its error output tells of its end; others may have that, or it may have closed it. */
+static bool await_end(struct process *process, int timeout_ms, int flags)
+{
+    int64_t until = jbi_monotonic_ms() + timeout_ms;
+    int pause = 1;
+    while (!process->has_ended) {
+        look(process, WNOHANG | flags);
+        if (process->has_ended)
+            break;
+        if (!wait_for(process, -1, 0, process->fds[2] >= 0 ? LOOK_MS : pause, until))
+            break;
+        if (process->fds[2] < 0 && pause < LOOK_MS)
+            pause *= 2;
+    }
+    take_errors(process);
+    return process->has_ended;
+}
+
+bool jbi_process_wait(struct process *process, int timeout_ms, int *status)
+{
+    if (!await_end(process, timeout_ms, 0))
+        return false;
+    *status = process->status;
+    return true;
+}
+
+const char *jbi_process_errors(const struct process *process)
+{
+    return process->errors;
+}
+
+/* Until it is reaped its number is its own, so SIGKILL finds what is left of its group. */
+static void stop(struct process *process, int grace_ms)
+{
+    look(process, WNOHANG | WNOWAIT);
+    if (process->is_reaped)
+        return;
+    kill(-process->pid, SIGTERM);
+    close_end(&process->fds[0]);
+    close_end(&process->fds[1]);
+    await_end(process, grace_ms, WNOWAIT);
+    if (process->is_reaped)
+        return;
+    kill(-process->pid, SIGKILL);
+    kill(process->pid, SIGKILL); /* it may have gone to another group */
+    look(process, 0);
+}
+
+void jbi_process_end(struct process *process, int grace_ms)
+{
+    if (process == NULL)
+        return;
+    if (!process->is_reaped)
+        stop(process, grace_ms);
+    for (int i = 0; i < 3; i++)
+        close_end(&process->fds[i]);
+    free(process);
 }

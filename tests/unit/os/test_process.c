@@ -72,6 +72,17 @@ static void much_output_is_read_and_dropped(void)
     CHECK(got.out.len == 1000 && got.errors.len == 1000);
 }
 
+static void what_it_left_in_the_pipe_is_read(void)
+{
+    for (int i = 0; i < 20; i++) {
+        run("exec dd if=/dev/zero bs=900000 count=1 2>/dev/null");
+        CHECK(got.code == JB_OK && got.out.len == 900000);
+    }
+    run_limited("yes & yes & echo $!; exit 3", 20, 1000); /* of others no more than that */
+    CHECK(got.code == JB_OK && got.status == 3 && got.out.len > 0);
+    CHECK(got.took_ms < 5000);
+}
+
 static void no_such_program(void)
 {
     const char *const argv[] = {"no-such-program-anywhere", NULL};
@@ -184,6 +195,7 @@ int main(void)
     RUN(standard_input_is_empty);
     RUN(arguments_are_not_for_a_shell);
     RUN(much_output_is_read_and_dropped);
+    RUN(what_it_left_in_the_pipe_is_read);
     RUN(no_such_program);
     RUN(a_time_limit_ends_the_whole_group);
     RUN(a_grandchild_with_the_pipe_does_not_hold_us);
