@@ -38,15 +38,17 @@ void jbi_isal_free(struct isal *isal)
     (void)isal;
 }
 
-size_t jbi_isal_deflate(struct isal *isal, const void *raw, size_t len, void *out, size_t room)
+size_t jbi_isal_deflate(struct isal *isal, bool is_last, const void *raw, size_t len, void *out,
+                        size_t room)
 {
-    (void)isal, (void)raw, (void)len, (void)out, (void)room;
+    (void)isal, (void)is_last, (void)raw, (void)len, (void)out, (void)room;
     return 0;
 }
 
-bool jbi_isal_inflate(struct isal *isal, const void *in, size_t len, void *raw, size_t raw_len)
+bool jbi_isal_inflate(struct isal *isal, const void *in, size_t len, void *raw, size_t room,
+                      size_t *raw_len)
 {
-    (void)isal, (void)in, (void)len, (void)raw, (void)raw_len;
+    (void)isal, (void)in, (void)len, (void)raw, (void)room, (void)raw_len;
     return false;
 }
 
@@ -119,14 +121,27 @@ uint32_t jbi_crc32(uint32_t before, const void *from, size_t len)
     return jbi_isal_crc32(before, from, len);
 }
 
-static size_t zlib_deflate(z_stream *stream, const void *raw, size_t len, void *out, size_t room)
+static size_t zlib_deflate(z_stream *stream, bool is_last, const void *raw, size_t len, void *out,
+                           size_t room)
 {
     deflateReset(stream);
     stream->next_in = (unsigned char *)(uintptr_t)raw;
     stream->avail_in = (unsigned)len;
     stream->next_out = out;
     stream->avail_out = (unsigned)room;
-    return deflate(stream, Z_FINISH) == Z_STREAM_END ? stream->total_out : 0;
+    int code = deflate(stream, is_last ? Z_FINISH : Z_FULL_FLUSH);
+    /* A flush that filled all the room may not be complete. */
+    bool is_whole = is_last ? code == Z_STREAM_END : code == Z_OK && stream->avail_out > 0;
+    return is_whole ? stream->total_out : 0;
+}
+
+static size_t deflate_with_either(struct gzip *gzip, bool is_last, const void *raw, size_t len,
+                                  void *out, size_t room)
+{
+    size_t packed = 0;
+    if (is_isal_level(gzip->compression))
+        packed = jbi_isal_deflate(gzip->isal, is_last, raw, len, out, room);
+    return packed ? packed : zlib_deflate(&gzip->deflate, is_last, raw, len, out, room);
 }
 
 size_t jbi_gzip_member(struct gzip *gzip, const void *raw, size_t raw_len, unsigned char *out)
@@ -135,11 +150,7 @@ size_t jbi_gzip_member(struct gzip *gzip, const void *raw, size_t raw_len, unsig
         return 0;
     unsigned char *body = out + GZIP_HEADER_SIZE;
     size_t room = jbi_gzip_bound(raw_len) - GZIP_HEADER_SIZE - GZIP_TRAILER_SIZE;
-    size_t len = 0;
-    if (is_isal_level(gzip->compression))
-        len = jbi_isal_deflate(gzip->isal, raw, raw_len, body, room);
-    if (len == 0)
-        len = zlib_deflate(&gzip->deflate, raw, raw_len, body, room);
+    size_t len = deflate_with_either(gzip, true, raw, raw_len, body, room);
     if (len == 0)
         return 0;
     size_t total = GZIP_HEADER_SIZE + len + GZIP_TRAILER_SIZE;
@@ -162,16 +173,25 @@ bool jbi_gzip_lengths(const unsigned char header[GZIP_HEADER_SIZE], uint32_t *to
     return is_sane;
 }
 
-static bool zlib_inflate(z_stream *stream, const void *in, size_t len, void *raw, size_t raw_len)
+static bool zlib_inflate(z_stream *stream, const void *in, size_t len, void *raw, size_t room,
+                         size_t *raw_len)
 {
     unsigned char beyond; /* zlib wants somewhere to point even for no content */
     inflateReset(stream);
     stream->next_in = (unsigned char *)(uintptr_t)in;
     stream->avail_in = (unsigned)len;
-    stream->next_out = raw_len ? raw : &beyond;
-    stream->avail_out = (unsigned)raw_len;
+    stream->next_out = room ? raw : &beyond;
+    stream->avail_out = (unsigned)room;
     int code = inflate(stream, Z_FINISH);
-    return code == Z_STREAM_END && stream->avail_in == 0 && stream->total_out == raw_len;
+    *raw_len = stream->total_out;
+    return code == Z_STREAM_END && stream->avail_in == 0;
+}
+
+static bool inflate_with_either(struct gzip *gzip, const void *in, size_t len, void *raw,
+                                size_t room, size_t *raw_len)
+{
+    return gzip->isal != NULL ? jbi_isal_inflate(gzip->isal, in, len, raw, room, raw_len)
+                              : zlib_inflate(&gzip->inflate, in, len, raw, room, raw_len);
 }
 
 bool jbi_gzip_inflate(struct gzip *gzip, const unsigned char *member, size_t total, void *raw,
@@ -183,8 +203,44 @@ bool jbi_gzip_inflate(struct gzip *gzip, const unsigned char *member, size_t tot
         return false;
     const unsigned char *body = member + GZIP_HEADER_SIZE;
     size_t len = total - GZIP_HEADER_SIZE - GZIP_TRAILER_SIZE;
-    bool is_whole = gzip->isal != NULL ? jbi_isal_inflate(gzip->isal, body, len, raw, raw_len)
-                                       : zlib_inflate(&gzip->inflate, body, len, raw, raw_len);
+    size_t got = 0;
+    bool is_whole = inflate_with_either(gzip, body, len, raw, raw_len, &got) && got == raw_len;
     return is_whole && get32(body + len + 4) == raw_len &&
            get32(body + len) == jbi_crc32(0, raw, raw_len);
+}
+
+/* ---- Pieces of a zlib stream ---- */
+
+static const unsigned char empty_last_block[PIECE_SLACK] = {3, 0};
+
+size_t jbi_deflate_piece(struct gzip *gzip, const void *raw, size_t raw_len, unsigned char *out)
+{
+    if (raw_len > GZIP_RAW_MAX)
+        return 0;
+    return deflate_with_either(gzip, false, raw, raw_len, out, jbi_gzip_bound(raw_len));
+}
+
+bool jbi_inflate_piece(struct gzip *gzip, unsigned char *piece, size_t len, void *raw, size_t room,
+                       size_t *raw_len)
+{
+    *raw_len = 0;
+    memcpy(piece + len, empty_last_block, PIECE_SLACK);
+    return inflate_with_either(gzip, piece, len + PIECE_SLACK, raw, room, raw_len);
+}
+
+void jbi_zlib_trailer(unsigned char to[ZLIB_TRAILER_SIZE], uint32_t adler)
+{
+    memcpy(to, empty_last_block, PIECE_SLACK);
+    for (int i = 0; i < 4; i++)
+        to[PIECE_SLACK + i] = (unsigned char)(adler >> (24 - 8 * i));
+}
+
+uint32_t jbi_adler32(uint32_t before, const void *from, size_t len)
+{
+    return (uint32_t)adler32_z(before, from, len);
+}
+
+uint32_t jbi_adler32_join(uint32_t first, uint32_t second, uint64_t len)
+{
+    return (uint32_t)adler32_combine64(first, second, (off64_t)len);
 }

@@ -41,6 +41,34 @@ _Bool jbi_gzip_lengths(const unsigned char header[GZIP_HEADER_SIZE], uint32_t *t
 _Bool jbi_gzip_inflate(struct gzip *gzip, const unsigned char *member, size_t total, void *raw,
                        size_t raw_len);
 
+/*
+ * A zlib stream (RFC 1950) in pieces that are compressed and decompressed each on its own:
+ *
+ *     78 01 | piece | piece | ... | 03 00 | Adler-32:4
+ *     zlib    deflate blocks that      last, of all raw bytes,
+ *     header  look back at nothing     empty most significant first
+ *             before; end on a byte    block
+ */
+#define ZLIB_HEADER       "\x78\x01"
+#define ZLIB_HEADER_SIZE  2
+#define ZLIB_TRAILER_SIZE 6
+/* What jbi_inflate_piece may write behind a piece. */
+#define PIECE_SLACK 2
+
+/* Writes one piece to out, which has jbi_gzip_bound(raw_len) bytes. Returns its length, or 0. */
+size_t jbi_deflate_piece(struct gzip *gzip, const void *raw, size_t raw_len, unsigned char *out);
+/* Decompresses a piece into raw, of room bytes; *raw_len is what it held. PIECE_SLACK bytes behind
+ * the piece are overwritten. False if it is damaged or too large. */
+_Bool jbi_inflate_piece(struct gzip *gzip, unsigned char *piece, size_t len, void *raw, size_t room,
+                        size_t *raw_len);
+/* The last six bytes of a stream of this Adler-32. */
+void jbi_zlib_trailer(unsigned char to[ZLIB_TRAILER_SIZE], uint32_t adler);
+
+/* Adler-32 (RFC 1950) of what before is the sum of, followed by len bytes; begin with 1. */
+uint32_t jbi_adler32(uint32_t before, const void *from, size_t len);
+/* The sum of two parts after another, the second of len bytes. */
+uint32_t jbi_adler32_join(uint32_t first, uint32_t second, uint64_t len);
+
 /* CRC-32 (ISO 3309, as in gzip) of what before is the CRC of, followed by len bytes; begin with 0.
  */
 uint32_t jbi_crc32(uint32_t before, const void *from, size_t len);

@@ -24,7 +24,8 @@ void jbi_isal_free(struct isal *isal)
     free(isal);
 }
 
-size_t jbi_isal_deflate(struct isal *isal, const void *raw, size_t len, void *out, size_t room)
+size_t jbi_isal_deflate(struct isal *isal, bool is_last, const void *raw, size_t len, void *out,
+                        size_t room)
 {
     struct isal_zstream *stream = &isal->stream;
     /* Its init leaves some of it as it was, and equal input would not always give equal bytes. */
@@ -34,8 +35,8 @@ size_t jbi_isal_deflate(struct isal *isal, const void *raw, size_t len, void *ou
     stream->level_buf = isal->level_buffer;
     stream->level_buf_size = sizeof isal->level_buffer;
     stream->gzip_flag = IGZIP_DEFLATE;
-    stream->end_of_stream = 1;
-    stream->flush = NO_FLUSH;
+    stream->end_of_stream = is_last;
+    stream->flush = is_last ? NO_FLUSH : FULL_FLUSH;
     stream->next_in = (uint8_t *)(uintptr_t)raw;
     stream->avail_in = (uint32_t)len;
     stream->next_out = out;
@@ -44,7 +45,8 @@ size_t jbi_isal_deflate(struct isal *isal, const void *raw, size_t len, void *ou
     return is_whole ? stream->total_out : 0;
 }
 
-bool jbi_isal_inflate(struct isal *isal, const void *in, size_t len, void *raw, size_t raw_len)
+bool jbi_isal_inflate(struct isal *isal, const void *in, size_t len, void *raw, size_t room,
+                      size_t *raw_len)
 {
     struct inflate_state *state = &isal->state;
     unsigned char beyond; /* zero-length content still needs somewhere to point */
@@ -52,10 +54,11 @@ bool jbi_isal_inflate(struct isal *isal, const void *in, size_t len, void *raw, 
     state->crc_flag = ISAL_DEFLATE;
     state->next_in = (uint8_t *)(uintptr_t)in;
     state->avail_in = (uint32_t)len;
-    state->next_out = raw_len ? raw : &beyond;
-    state->avail_out = (uint32_t)raw_len;
+    state->next_out = room ? raw : &beyond;
+    state->avail_out = (uint32_t)room;
     int code = isal_inflate_stateless(state);
-    bool is_whole = code == ISAL_DECOMP_OK && state->avail_out == 0 && state->avail_in == 0;
+    bool is_whole = code == ISAL_DECOMP_OK && state->avail_in == 0;
+    *raw_len = room - state->avail_out;
     return is_whole && state->block_state == ISAL_BLOCK_FINISH;
 }
 

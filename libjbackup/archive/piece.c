@@ -44,7 +44,8 @@ static bool buffer_reserve(unsigned char **at, size_t *room, size_t need)
 bool jbi_piece_reserve(struct piece *piece, size_t raw_len)
 {
     return buffer_reserve(&piece->raw, &piece->raw_room, raw_len) &&
-           buffer_reserve(&piece->packed, &piece->packed_room, jbi_gzip_bound(raw_len));
+           buffer_reserve(&piece->packed, &piece->packed_room,
+                          jbi_gzip_bound(raw_len) + PIECE_SLACK);
 }
 
 bool jbi_piece_extend(struct piece *piece, size_t raw_len)
@@ -59,6 +60,39 @@ bool jbi_piece_extend(struct piece *piece, size_t raw_len)
     return true;
 }
 
+static void pack(struct pieces *pieces, struct gzip *gzip, struct piece *piece)
+{
+    bool is_member = pieces->direction == PIECES_PACK;
+    piece->packed_len = 0;
+    if ((!is_member && piece->raw_len == 0) ||
+        !buffer_reserve(&piece->packed, &piece->packed_room, jbi_gzip_bound(piece->raw_len)))
+        return;
+    if (is_member) {
+        piece->packed_len = jbi_gzip_member(gzip, piece->raw, piece->raw_len, piece->packed);
+        return;
+    }
+    piece->adler = jbi_adler32(1, piece->raw, piece->raw_len);
+    piece->packed_len = jbi_deflate_piece(gzip, piece->raw, piece->raw_len, piece->packed);
+}
+
+static void unpack(struct pieces *pieces, struct gzip *gzip, struct piece *piece)
+{
+    if (pieces->direction == PIECES_UNPACK) {
+        piece->is_good =
+            jbi_gzip_inflate(gzip, piece->packed, piece->packed_len, piece->raw, piece->raw_len);
+        return;
+    }
+    piece->is_good = piece->packed_len == 0;
+    if (piece->is_good) {
+        piece->raw_len = 0;
+        return;
+    }
+    piece->is_good = jbi_inflate_piece(gzip, piece->packed, piece->packed_len, piece->raw,
+                                       piece->raw_len, &piece->raw_len);
+    if (piece->is_good)
+        piece->adler = jbi_adler32(1, piece->raw, piece->raw_len);
+}
+
 static void work(void *user, unsigned number, void *job)
 {
     struct pieces *pieces = user;
@@ -66,15 +100,10 @@ static void work(void *user, unsigned number, void *job)
     struct piece *piece = job;
     if (pieces->also != NULL)
         pieces->also(pieces->also_user, piece, worker->digest);
-    if (pieces->direction == PIECES_UNPACK) {
-        piece->is_good = jbi_gzip_inflate(worker->gzip, piece->packed, piece->packed_len,
-                                          piece->raw, piece->raw_len);
-        return;
-    }
-    piece->packed_len = 0;
-    if (buffer_reserve(&piece->packed, &piece->packed_room, jbi_gzip_bound(piece->raw_len)))
-        piece->packed_len =
-            jbi_gzip_member(worker->gzip, piece->raw, piece->raw_len, piece->packed);
+    if (pieces->direction == PIECES_UNPACK || pieces->direction == PIECES_INFLATE)
+        unpack(pieces, worker->gzip, piece);
+    else
+        pack(pieces, worker->gzip, piece);
 }
 
 static bool workers_begin(struct pieces *pieces, enum compression compression)

@@ -8,7 +8,7 @@
 #include "adapter/digest.h"
 #include "adapter/gzip.h"
 
-/* One member under way: its content and its gzip form. */
+/* One member, or one piece of a zlib stream, under way: its content and its packed form. */
 struct piece {
     unsigned char *raw;
     size_t raw_len, raw_room;
@@ -16,11 +16,14 @@ struct piece {
     size_t packed_len, packed_room;
     uint64_t offset; /* of the member in the packed file */
     bool is_good;    /* unpacking: the content agrees with the member's CRC and lengths */
+    uint32_t adler;  /* of the content, for pieces of a zlib stream */
     struct piece *next_free;
     void *cargo; /* the user's, kept with the piece over its lives */
 };
 
-enum pieces_direction { PIECES_PACK, PIECES_UNPACK };
+/* Gzip members, or pieces of zlib streams; of the latter an empty one passes as it is, and raw_len
+ * says on submitting PIECES_INFLATE how much the content may be, then how much it is. */
+enum pieces_direction { PIECES_PACK, PIECES_UNPACK, PIECES_DEFLATE, PIECES_INFLATE };
 
 /*
  * A fixed stock of pieces and the threads that pack or unpack them, given back in order:
