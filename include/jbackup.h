@@ -202,9 +202,11 @@ struct jb_restore_options {
     }
 
 /* Restores a backup into an empty place: the code with its tree, a database at its place in that
- * tree or, if it has none there, under databases/; without the code, databases alone. Every file
- * is compared with its digest on the way. A place that is not empty is refused; on failure what
- * was written is removed again.
+ * tree or, if it has none there, under databases/; without the code, databases alone. A PostgreSQL
+ * database is laid out, not loaded: <name>.dump, with its <name>.sql and globals.sql beside it if
+ * the backup has them, and an INFO finding whose hint loads it. Every file is compared with its
+ * digest on the way. A place that is not empty is refused; on failure what was written is removed
+ * again.
  * Figures: timestamp, to, files, file_bytes, databases, duration_ms.
  * Rows: one per database: database, path (below to).
  * Expected codes: JB_EINVAL, JB_ENOTFOUND, JB_ECORRUPT, JB_EIO, JB_ECANCELED. */
@@ -239,8 +241,9 @@ struct jb_backup_ref {
 
 /* One backup. Figures: those of a jb_list row, and host, tool, duration_ms, git_branch, git_dirty
  * (-1 unknown), path, manifest (the manifest itself, in the JSON only).
- * Rows: one per artifact (path, kind, name, size, raw_size, sha256) with field row = "artifact",
- * then one per table (database, name, table_rows, sha256) with row = "table". */
+ * Rows: one per artifact (path, kind, name, size, raw_size, sha256; of a PostgreSQL database
+ * server_version, encoding, snapshot_time, too) with field row = "artifact", then one per table
+ * (database, schema, name, table_rows, sha256) with row = "table"; SQLite has no schema. */
 JB_API JB_MUST_USE int jb_show(jb_project *project, const struct jb_backup_ref *backup,
                                jb_report **report, struct jb_error *err);
 
@@ -277,8 +280,10 @@ struct jb_diff_options {
 
 /* What differs. Rows: change (added, removed, changed), path, or table and database; what (content,
  * mode, owner, time, type, link, rows, ... joined by commas), from_size, to_size (or from_rows,
- * to_rows). A row with a database and no table is of its schema, or of a database that only one of
- * the two holds. A component that only one of them holds is a WARNING finding, not compared.
+ * to_rows). A table of PostgreSQL is schema.name; its large objects count as one table, "large
+ * objects"; sequences are not compared. A row with a database and no table is of its schema, or of
+ * a database that only one of the two holds. A component that only one of them holds is a WARNING
+ * finding, not compared.
  * Figures: from, to, added, removed, changed. */
 JB_API JB_MUST_USE int jb_diff(jb_project *project, const struct jb_diff_options *options,
                                jb_report **report, struct jb_error *err);

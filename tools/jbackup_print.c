@@ -219,6 +219,31 @@ static void print_git(const jb_report *report)
                figure(report, "git_dirty") == 1 ? ", with uncommitted changes" : "");
 }
 
+/* A line for each PostgreSQL database: its server, encoding, and the instant it is of. */
+static void print_postgresql(const jb_report *report)
+{
+    for (size_t row = 0; row < jb_report_row_count(report); row++) {
+        if (strcmp(text_of(report, row, "row"), "artifact") != 0 ||
+            strcmp(text_of(report, row, "kind"), "postgresql") != 0)
+            continue;
+        const char *server = text_of(report, row, "server_version");
+        const char *encoding = text_of(report, row, "encoding");
+        printf("%-12s %s%s%s%s%s", "postgresql", text_of(report, row, "name"),
+               *server ? ", server " : "", server, *encoding ? ", " : "", encoding);
+        if (jb_report_text(report, row, "snapshot_time") != NULL) {
+            fputs(", as of ", stdout);
+            cli_time(stdout, report, row, "snapshot_time");
+        }
+        putchar('\n');
+    }
+}
+
+static void format_table(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    const char *schema = text_of(report, row, "schema");
+    fprintf(out, "%s%s%s", schema, *schema ? "." : "", text_of(report, row, key));
+}
+
 void print_show(const struct cli *cli, const jb_report *report)
 {
     static const struct cli_column artifacts[] = {
@@ -230,7 +255,7 @@ void print_show(const struct cli *cli, const jb_report *report)
         {"DATABASE", "database", cli_text, false},
         {"ROWS", "table_rows", cli_count, true},
         {"SHA256", "sha256", cli_text, false},
-        {"TABLE", "name", cli_text, false},
+        {"TABLE", "name", format_table, false},
     };
     char number[CLI_NUMBER_SIZE];
     print_line("timestamp", text_of(report, JB_FIGURES, "timestamp"));
@@ -244,6 +269,7 @@ void print_show(const struct cli *cli, const jb_report *report)
     print_line("size", cli_size_text(number, figure(report, "total_size")));
     print_line("files", cli_count_text(number, figure(report, "files")));
     print_line("databases", text_of(report, JB_FIGURES, "databases"));
+    print_postgresql(report);
     print_git(report);
     print_line("host", text_of(report, JB_FIGURES, "host"));
     print_line("made by", text_of(report, JB_FIGURES, "tool"));

@@ -126,7 +126,7 @@ static int manifest_begin(struct backup_run *run, struct jb_error *err)
     manifest->project = session->project->name;
     manifest->host = jbi_arena_text(&session->arena, host);
     manifest->tool = "jbackup " JBACKUP_VERSION;
-    size_t most = session->project->database_count + SOURCE_ARTIFACTS_MAX;
+    size_t most = (session->project->database_count + 1) * SOURCE_ARTIFACTS_MAX;
     manifest->artifacts = jbi_arena_alloc(&session->arena, most * sizeof *manifest->artifacts);
     for (size_t i = 0; i < session->catalog.count; i++) {
         if (session->catalog.backups[i].sequence >= manifest->sequence)
@@ -151,21 +151,24 @@ static int capture_one(struct backup_run *run, const struct source_ops *ops, con
     return code;
 }
 
+static bool wants_sql(const struct backup_run *run)
+{
+    enum plain_sql wanted = run->session.project->plain_sql;
+    return wanted == PLAIN_SQL_ALWAYS ||
+           (wanted == PLAIN_SQL_DAILY && run->manifest.category == CATEGORY_DAILY);
+}
+
 static int capture_databases(struct backup_run *run, struct jb_error *err)
 {
     const jb_project *project = run->session.project;
     int code = JB_OK;
     for (size_t i = 0; i < project->database_count && code == JB_OK; i++) {
         const struct database *database = &project->databases[i];
-        if (database->kind == DATABASE_SQLITE) {
-            code = capture_one(run, &jbi_sqlite_source, &database->sqlite, err);
-            continue;
-        }
-        code = jbi_fail(err, JB_EUNSUPPORTED,
-                        "cannot back up the PostgreSQL database \"%s\": this version of jbackup "
-                        "backs up SQLite only",
-                        database->name);
-        jbi_hint(err, "back up the code alone with --code-only, and the database with pg_dump");
+        struct postgresql_source postgresql = database->postgresql;
+        postgresql.with_sql = wants_sql(run);
+        code = database->kind == DATABASE_SQLITE
+                   ? capture_one(run, &jbi_sqlite_source, &database->sqlite, err)
+                   : capture_one(run, &jbi_postgresql_source, &postgresql, err);
     }
     return code;
 }

@@ -144,22 +144,42 @@ static int take_one_file_system(const struct config *c, const char *key, const s
     return take_flag(c, key, v, &c->project->one_file_system, err);
 }
 
-static int take_compression(const struct config *c, const char *key, const struct json *v,
-                            struct jb_error *err)
+/* One of three words, by its place among them. */
+static int take_word(const struct config *c, const char *key, const struct json *v,
+                     const char *const words[3], unsigned *out, struct jb_error *err)
 {
-    static const char *const names[] = {"fast", "balanced", "best"};
-    const char *name;
-    int code = take_text(c, key, v, &name, err);
+    const char *word;
+    int code = take_text(c, key, v, &word, err);
     if (code < 0)
         return code;
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(name, names[i]) == 0) {
-            c->project->compression = (enum compression)i;
+    for (unsigned i = 0; i < 3; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            *out = i;
             return JB_OK;
         }
     }
-    return jbi_fail(err, JB_EINVAL, "%s: \"%s\" must be fast, balanced or best, not \"%s\"",
-                    where(c, key), key, name);
+    return jbi_fail(err, JB_EINVAL, "%s: \"%s\" must be %s, %s or %s, not \"%s\"", where(c, key),
+                    key, words[0], words[1], words[2], word);
+}
+
+static int take_compression(const struct config *c, const char *key, const struct json *v,
+                            struct jb_error *err)
+{
+    static const char *const words[3] = {"fast", "balanced", "best"};
+    unsigned word = c->project->compression;
+    int code = take_word(c, key, v, words, &word, err);
+    c->project->compression = (enum compression)word;
+    return code;
+}
+
+static int take_plain_sql(const struct config *c, const char *key, const struct json *v,
+                          struct jb_error *err)
+{
+    static const char *const words[3] = {"daily", "always", "never"};
+    unsigned word = c->project->plain_sql;
+    int code = take_word(c, key, v, words, &word, err);
+    c->project->plain_sql = (enum plain_sql)word;
+    return code;
 }
 
 static int take_jobs(const struct config *c, const char *key, const struct json *v,
@@ -223,6 +243,7 @@ static const struct key keys[] = {
     {"one_file_system", take_one_file_system},
     {"retention", take_retention},
     {"compression", take_compression},
+    {"plain_sql", take_plain_sql},
     {"jobs", take_jobs},
     {NULL, NULL},
 };

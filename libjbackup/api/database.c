@@ -45,20 +45,10 @@ static bool is_name_taken(const struct jb_project *project, const char *name)
     return false;
 }
 
-/* "journal" for "/srv/app/instance/journal.db"; what a file name should not hold becomes "_". */
-static const char *name_for(struct jb_project *project, const char *from)
+/* A name of its own, but not the reserved one; what a file name should not hold becomes "_". Cuts
+ * the text. */
+static const char *name_for(struct jb_project *project, char *name, const char *reserved)
 {
-    static const char *const endings[] = {".db", ".sqlite", ".sqlite3", ".db3"};
-    const char *slash = strrchr(from, '/');
-    char *name = jbi_arena_text(&project->arena, slash ? slash + 1 : from);
-    if (name == NULL)
-        return NULL;
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        if (jbi_ends_with(name, endings[i]) && strlen(name) > strlen(endings[i])) {
-            name[strlen(name) - strlen(endings[i])] = '\0';
-            break;
-        }
-    }
     for (char *c = name; *c != '\0'; c++) {
         bool is_plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
                         (*c >= '0' && *c <= '9') || *c == '-' || *c == '_' ||
@@ -69,9 +59,28 @@ static const char *name_for(struct jb_project *project, const char *from)
     if (strlen(name) > 100)
         name[100] = '\0';
     const char *unique = name;
-    for (int n = 2; unique != NULL && is_name_taken(project, unique); n++)
+    for (int n = 2; unique != NULL && (is_name_taken(project, unique) ||
+                                       (reserved != NULL && strcmp(unique, reserved) == 0));
+         n++)
         unique = jbi_arena_printf(&project->arena, "%s-%d", name, n);
     return unique;
+}
+
+/* "journal" for "/srv/app/instance/journal.db". */
+static const char *sqlite_name(struct jb_project *project, const char *path)
+{
+    static const char *const endings[] = {".db", ".sqlite", ".sqlite3", ".db3"};
+    const char *slash = strrchr(path, '/');
+    char *name = jbi_arena_text(&project->arena, slash ? slash + 1 : path);
+    if (name == NULL)
+        return NULL;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        if (jbi_ends_with(name, endings[i]) && strlen(name) > strlen(endings[i])) {
+            name[strlen(name) - strlen(endings[i])] = '\0';
+            break;
+        }
+    }
+    return name_for(project, name, NULL);
 }
 
 static int database_add(struct jb_project *project, const struct database *database,
@@ -101,32 +110,53 @@ static int add_sqlite(struct jb_project *project, const char *given, const char 
         return jbi_fail(err, JB_EINVAL, "%s: the SQLite database has no file", where);
     struct database database = {.kind = DATABASE_SQLITE};
     database.sqlite.path = jbi_path_join(&project->arena, base, path);
-    database.name = name_for(project, path);
+    database.name = sqlite_name(project, path);
     database.sqlite.name = database.name;
     if (database.sqlite.path == NULL)
         return jbi_fail_memory(err);
     return database_add(project, &database, err);
 }
 
-/* The last component of a URL's path. Passwords may hold any byte, so what stands before the last
- * "@" or after the first "?" is not looked at, and a URL where these are mixed up has no name. */
-static const char *postgresql_name(struct jb_project *project, const char *url)
+/* The first database of each server has the server's roles with it. Not said is not the same as
+ * said to be what libpq would take anyway: then a server has two copies of them. */
+static void share_globals(const struct jb_project *project, struct database *database)
 {
-    const char *rest = strstr(url, "://") + 3;
-    const char *at = strrchr(rest, '@'), *query = strchr(rest, '?');
-    bool is_clear = at == NULL || query == NULL || at < query;
-    rest = at ? at + 1 : rest;
-    size_t authority = strcspn(rest, "/?");
-    const char *path = is_clear && rest[authority] == '/' ? rest + authority + 1 : "";
-    size_t len = strcspn(path, "?/");
-    char *name = jbi_arena_textn(&project->arena, len ? path : "postgresql", len ? len : 10);
-    return name ? name_for(project, name) : NULL;
+    bool is_first = true;
+    for (size_t i = 0; i < project->database_count; i++) {
+        const struct database *other = &project->databases[i];
+        if (other->kind != DATABASE_POSTGRESQL)
+            continue;
+        if (strcmp(other->server, database->server) == 0)
+            return;
+        is_first = false;
+    }
+    database->postgresql.with_globals = true;
+    database->postgresql.globals_name = is_first ? NULL : database->name;
 }
 
-static bool is_postgresql(const char *url)
+static const char *or_none(const char *text)
 {
-    return jbi_starts_with(url, "postgresql://") || jbi_starts_with(url, "postgres://") ||
-           (jbi_starts_with(url, "postgresql+") && strstr(url, "://") != NULL);
+    return text ? text : "";
+}
+
+static int add_postgresql(struct jb_project *project, const char *given, const char *where,
+                          struct jb_error *err)
+{
+    struct postgres_url url;
+    struct database database = {.kind = DATABASE_POSTGRESQL};
+    int code = jbi_postgres_url(given, where, &project->arena, &url, err);
+    if (code < 0)
+        return code;
+    char *name = jbi_arena_text(&project->arena, url.name);
+    database.name = name ? name_for(project, name, "globals") : NULL;
+    database.server = jbi_arena_printf(&project->arena, "%s %s %s", or_none(url.host),
+                                       or_none(url.port), or_none(url.service));
+    if (database.name == NULL || database.server == NULL)
+        return jbi_fail_memory(err);
+    database.postgresql.target.url = url.url;
+    database.postgresql.name = database.name;
+    share_globals(project, &database);
+    return database_add(project, &database, err);
 }
 
 int jbi_project_add_database(struct jb_project *project, const char *url, const char *base,
@@ -135,11 +165,8 @@ int jbi_project_add_database(struct jb_project *project, const char *url, const 
     static const char sqlite[] = "sqlite:///";
     if (jbi_starts_with(url, sqlite))
         return add_sqlite(project, url + sizeof sqlite - 1, base, where, err);
-    if (is_postgresql(url)) {
-        struct database database = {.kind = DATABASE_POSTGRESQL};
-        database.name = postgresql_name(project, url);
-        return database_add(project, &database, err);
-    }
+    if (jbi_postgres_is_url(url))
+        return add_postgresql(project, url, where, err);
     jbi_fail(err, JB_EINVAL, "%s: not the URL of a database that jbackup knows", where);
     jbi_hint(err, "write sqlite:///relative/path.db, sqlite:////absolute/path.db or "
                   "postgresql://user@host/name");

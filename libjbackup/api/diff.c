@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* jb_diff: two indexes merged along their common order, and the tables of databases by name. */
+/* jb_diff: two indexes merged along their common order, and so the tables of databases. */
+#include <stdlib.h>
+
 #include "api/index_open.h"
 #include "base/scope.h"
 #include "base/text.h"
@@ -118,49 +120,103 @@ static int diff_code(struct diff_run *run, struct jb_error *err)
     return code;
 }
 
-static const struct table *table_find(const struct artifact *artifact, const char *name)
-{
-    for (size_t i = 0; i < artifact->table_count; i++) {
-        if (strcmp(artifact->tables[i].name, name) == 0)
-            return &artifact->tables[i];
-    }
-    return NULL;
-}
-
+/* "schema.name" where there are schemas. */
 static void table_row(struct diff_run *run, const char *change, const char *what,
                       const char *database, const struct table *from, const struct table *to)
 {
     jb_report *report = run->session.report;
     struct record *row = jbi_report_row(report);
+    const struct table *table = from ? from : to;
+    scope_text name = {0};
+    jbi_text_addf(&name, "%s%s%s", table->schema ? table->schema : "", table->schema ? "." : "",
+                  table->name);
+    report->failed = report->failed || name.failed;
     row_add(run, change, what, row);
     jbi_row_text(report, row, "database", database);
-    jbi_row_text(report, row, "table", from ? from->name : to->name);
+    jbi_row_text(report, row, "table", name.at);
     if (from != NULL)
         jbi_row_number(report, row, "from_rows", (int64_t)from->rows);
     if (to != NULL)
         jbi_row_number(report, row, "to_rows", (int64_t)to->rows);
 }
 
-static void diff_database(struct diff_run *run, const struct artifact *a, const struct artifact *b)
+/* By schema and name. */
+static int table_order(const void *a, const void *b)
 {
-    for (size_t i = 0; i < a->table_count; i++) {
-        const struct table *from = &a->tables[i], *to = table_find(b, from->name);
-        if (to == NULL)
-            table_row(run, "removed", NULL, a->name, from, NULL);
-        else if (strcmp(from->sha256, to->sha256) != 0)
-            table_row(run, "changed", from->rows == to->rows ? "content" : "rows", a->name, from,
-                      to);
+    const struct table *x = *(const struct table *const *)a, *y = *(const struct table *const *)b;
+    int order = strcmp(x->schema ? x->schema : "", y->schema ? y->schema : "");
+    return order != 0 ? order : strcmp(x->name, y->name);
+}
+
+/* For qsort. Names that were escaped to the same text keep their order. */
+static int table_order_stable(const void *a, const void *b)
+{
+    const struct table *x = *(const struct table *const *)a, *y = *(const struct table *const *)b;
+    int order = table_order(a, b);
+    return order != 0 ? order : (x > y) - (x < y);
+}
+
+static const struct table **sorted_tables(struct arena *arena, const struct artifact *database)
+{
+    const struct table **tables =
+        jbi_arena_alloc(arena, (database->table_count + 1) * sizeof *tables);
+    for (size_t i = 0; tables != NULL && i < database->table_count; i++)
+        tables[i] = &database->tables[i];
+    if (tables != NULL)
+        qsort(tables, database->table_count, sizeof *tables, table_order_stable);
+    return tables;
+}
+
+static int diff_tables(struct diff_run *run, const struct artifact *a, const struct artifact *b,
+                       struct jb_error *err)
+{
+    const struct table **from = sorted_tables(&run->session.arena, a);
+    const struct table **to = sorted_tables(&run->session.arena, b);
+    if (from == NULL || to == NULL)
+        return jbi_fail_memory(err);
+    for (size_t i = 0, j = 0; i < a->table_count || j < b->table_count;) {
+        int order = i == a->table_count   ? 1
+                    : j == b->table_count ? -1
+                                          : table_order(&from[i], &to[j]);
+        if (order < 0)
+            table_row(run, "removed", NULL, a->name, from[i], NULL);
+        else if (order > 0)
+            table_row(run, "added", NULL, a->name, NULL, to[j]);
+        else if (strcmp(from[i]->sha256, to[j]->sha256) != 0)
+            table_row(run, "changed", from[i]->rows == to[j]->rows ? "content" : "rows", a->name,
+                      from[i], to[j]);
+        i += order <= 0;
+        j += order >= 0;
     }
-    for (size_t i = 0; i < b->table_count; i++) {
-        if (table_find(a, b->tables[i].name) == NULL)
-            table_row(run, "added", NULL, a->name, NULL, &b->tables[i]);
-    }
-    if (strcmp(a->schema_sha256, b->schema_sha256) != 0) {
+    return JB_OK;
+}
+
+/* As if they were one table. Sequences are not compared: they run ahead of any snapshot. */
+static void diff_large_objects(struct diff_run *run, const char *database,
+                               const struct large_objects *a, const struct large_objects *b)
+{
+    struct table from = {.name = "large objects", .rows = a->count}, to = from;
+    to.rows = b->count;
+    if (a->count != b->count)
+        table_row(run, "changed", "rows", database, &from, &to);
+    else if (a->bytes != b->bytes || strcmp(a->sha256, b->sha256) != 0)
+        table_row(run, "changed", "content", database, &from, &to);
+}
+
+static int diff_database(struct diff_run *run, const struct artifact *a, const struct artifact *b,
+                         struct jb_error *err)
+{
+    int code = diff_tables(run, a, b, err);
+    if (code == JB_OK && a->kind == ARTIFACT_POSTGRESQL)
+        diff_large_objects(run, a->name, &a->postgresql->large_objects,
+                           &b->postgresql->large_objects);
+    if (code == JB_OK && strcmp(a->schema_sha256, b->schema_sha256) != 0) {
         jb_report *report = run->session.report;
         struct record *row = jbi_report_row(report);
         row_add(run, "changed", "schema", row);
         jbi_row_text(report, row, "database", a->name);
     }
+    return code;
 }
 
 /* A database that only one of the two holds. */
@@ -171,26 +227,28 @@ static void database_row(struct diff_run *run, const char *change, const char *d
     jbi_row_text(run->session.report, row, "database", database);
 }
 
-static void diff_databases(struct diff_run *run)
+static int diff_databases(struct diff_run *run, struct jb_error *err)
 {
+    int code = JB_OK;
     if (!jbi_manifest_has_database(run->from) || !jbi_manifest_has_database(run->to))
-        return;
-    for (size_t i = 0; i < run->from->artifact_count; i++) {
+        return JB_OK;
+    for (size_t i = 0; i < run->from->artifact_count && code == JB_OK; i++) {
         const struct artifact *a = &run->from->artifacts[i];
-        if (a->kind != ARTIFACT_SQLITE)
+        if (!jbi_artifact_kind_is_database(a->kind))
             continue;
         const struct artifact *b = jbi_manifest_artifact(run->to, a->kind, a->name);
         if (b != NULL)
-            diff_database(run, a, b);
+            code = diff_database(run, a, b, err);
         else
             database_row(run, "removed", a->name);
     }
     for (size_t i = 0; i < run->to->artifact_count; i++) {
         const struct artifact *b = &run->to->artifacts[i];
-        if (b->kind == ARTIFACT_SQLITE &&
+        if (jbi_artifact_kind_is_database(b->kind) &&
             jbi_manifest_artifact(run->from, b->kind, b->name) == NULL)
             database_row(run, "added", b->name);
     }
+    return code;
 }
 
 /* The components that only one of the two holds, so that silence is not taken for equality. */
@@ -221,9 +279,10 @@ int jb_diff(jb_project *project, const struct jb_diff_options *options, jb_repor
         code = jbi_session_find(session, taken.to, &run.to);
     if (code == JB_OK)
         code = diff_code(&run, session->err);
+    if (code == JB_OK)
+        code = diff_databases(&run, session->err);
     if (code == JB_OK) {
         struct record *figures = &session->report->figures;
-        diff_databases(&run);
         say_not_compared(&run);
         jbi_row_text(session->report, figures, "from", run.from->timestamp);
         jbi_row_text(session->report, figures, "to", run.to->timestamp);

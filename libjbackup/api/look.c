@@ -29,29 +29,34 @@ int jb_list(jb_project *project, const struct jb_list_options *options, jb_repor
     return jbi_session_end(&session, code, report);
 }
 
-static void show_artifacts(jb_report *report, const struct manifest *backup)
+static void show_artifact(jb_report *report, const struct artifact *artifact)
 {
-    for (size_t i = 0; i < backup->artifact_count; i++) {
-        const struct artifact *artifact = &backup->artifacts[i];
-        struct record *row = jbi_report_row(report);
-        jbi_row_text(report, row, "row", "artifact");
-        jbi_row_text(report, row, "path", artifact->path);
-        jbi_row_text(report, row, "kind", jbi_artifact_kind_name(artifact->kind));
-        jbi_row_text(report, row, "name", artifact->name);
-        jbi_row_number(report, row, "size", (int64_t)artifact->size);
-        jbi_row_number(report, row, "raw_size", (int64_t)artifact->raw_size);
-        jbi_row_text(report, row, "sha256", artifact->sha256);
+    struct record *row = jbi_report_row(report);
+    jbi_row_text(report, row, "row", "artifact");
+    jbi_row_text(report, row, "path", artifact->path);
+    jbi_row_text(report, row, "kind", jbi_artifact_kind_name(artifact->kind));
+    jbi_row_text(report, row, "name", artifact->name);
+    jbi_row_number(report, row, "size", (int64_t)artifact->size);
+    jbi_row_number(report, row, "raw_size", (int64_t)artifact->raw_size);
+    jbi_row_text(report, row, "sha256", artifact->sha256);
+    if (artifact->kind == ARTIFACT_POSTGRESQL) {
+        jbi_row_text(report, row, "server_version", artifact->server_version);
+        jbi_row_text(report, row, "encoding", artifact->postgresql->encoding);
+        jbi_row_text(report, row, "snapshot_time", artifact->postgresql->snapshot_time);
     }
-    for (size_t i = 0; i < backup->artifact_count; i++) {
-        const struct artifact *artifact = &backup->artifacts[i];
-        for (size_t j = 0; j < artifact->table_count; j++) {
-            struct record *row = jbi_report_row(report);
-            jbi_row_text(report, row, "row", "table");
-            jbi_row_text(report, row, "database", artifact->name);
-            jbi_row_text(report, row, "name", artifact->tables[j].name);
-            jbi_row_number(report, row, "table_rows", (int64_t)artifact->tables[j].rows);
-            jbi_row_text(report, row, "sha256", artifact->tables[j].sha256);
-        }
+}
+
+static void show_tables(jb_report *report, const struct artifact *artifact)
+{
+    for (size_t i = 0; i < artifact->table_count; i++) {
+        const struct table *table = &artifact->tables[i];
+        struct record *row = jbi_report_row(report);
+        jbi_row_text(report, row, "row", "table");
+        jbi_row_text(report, row, "database", artifact->name);
+        jbi_row_text(report, row, "schema", table->schema);
+        jbi_row_text(report, row, "name", table->name);
+        jbi_row_number(report, row, "table_rows", (int64_t)table->rows);
+        jbi_row_text(report, row, "sha256", table->sha256);
     }
 }
 
@@ -73,7 +78,10 @@ static int show(struct session *session, const struct manifest *backup, struct j
     jbi_row_number(report, figures, "git_dirty", backup->git_dirty);
     jbi_row_text(report, figures, "path", path);
     jbi_row_json(report, figures, "manifest", text);
-    show_artifacts(report, backup);
+    for (size_t i = 0; i < backup->artifact_count; i++)
+        show_artifact(report, &backup->artifacts[i]);
+    for (size_t i = 0; i < backup->artifact_count; i++)
+        show_tables(report, &backup->artifacts[i]);
     return JB_OK;
 }
 

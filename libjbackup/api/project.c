@@ -234,6 +234,8 @@ static int open_folder(struct jb_project *project, const char *folder, bool is_n
         code = JB_OK;
     if (code == JB_OK)
         code = find_databases(project, folder, err);
+    if (code == JB_OK)
+        code = jbi_project_find_passwords(project, folder, err);
     bool is_nothing = !has_config && project->database_count == 0 && project->ambiguous == NULL;
     if (code == JB_OK && is_nothing && !is_named) {
         jbi_fail(err, JB_ENOTFOUND,
@@ -302,6 +304,8 @@ int jb_project_parse(jb_project **out, const char *json, const char *base, struc
     code = jbi_config_read(project, json, strlen(json), "configuration", folder, err);
     if (code == JB_OK)
         code = find_databases(project, folder, err);
+    if (code == JB_OK)
+        code = jbi_project_find_passwords(project, folder, err);
     if (code == JB_OK)
         code = project_finish(project, folder, err);
     if (code < 0)

@@ -10,14 +10,20 @@
 #include "base/hooks.h"
 #include "repository/retention.h"
 #include "source/exclude.h"
+#include "source/postgresql.h"
 #include "source/sqlite.h"
 
 enum database_kind { DATABASE_SQLITE, DATABASE_POSTGRESQL };
 
+/* Which backups have a database also as plain SQL; the numbers are the order of its words. */
+enum plain_sql { PLAIN_SQL_DAILY, PLAIN_SQL_ALWAYS, PLAIN_SQL_NEVER };
+
 struct database {
     enum database_kind kind;
-    struct sqlite_source sqlite; /* DATABASE_SQLITE */
-    const char *name;            /* printable, unique in the project, fit for a file name */
+    struct sqlite_source sqlite;         /* DATABASE_SQLITE */
+    struct postgresql_source postgresql; /* DATABASE_POSTGRESQL; with_sql is set for each run */
+    const char *server; /* DATABASE_POSTGRESQL: the same text for databases of one server */
+    const char *name;   /* printable, unique in the project, fit for a file name */
 };
 
 /* A project as configured. All texts belong to the arena; paths are absolute. */
@@ -40,6 +46,7 @@ struct jb_project {
     bool one_file_system;
     struct retention retention;
     enum compression compression;
+    enum plain_sql plain_sql;
     unsigned jobs;
 };
 
@@ -48,6 +55,11 @@ struct jb_project {
 int jbi_project_add_database(struct jb_project *project, const char *url, const char *base,
                              const char *where, struct jb_error *err);
 
+/* Gives databases whose URL has no password the one that folder/.env holds for them, if any; not
+ * if the environment has a PGPASSWORD, which comes first. */
+int jbi_project_find_passwords(struct jb_project *project, const char *folder,
+                               struct jb_error *err);
+
 /* base/path, or path itself if it is absolute; without "." components and a slash at its end. */
 char *jbi_path_join(struct arena *arena, const char *base, const char *path);
 
@@ -55,7 +67,7 @@ char *jbi_path_join(struct arena *arena, const char *base, const char *path);
 int jbi_config_read(struct jb_project *project, const char *text, size_t len, const char *name,
                     const char *base, struct jb_error *err);
 
-/* The value of DATABASE_URL in the text of a .env file, or NULL. */
+/* The value of key in the text of a .env file, or NULL. */
 const char *jbi_dotenv_find(const char *text, const char *key, struct arena *arena);
 
 #endif

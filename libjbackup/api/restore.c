@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "api/index_open.h"
+#include "api/restore_database.h"
 #include "api/session.h"
 #include "archive/untar.h"
 #include "base/clock.h"
@@ -130,106 +130,26 @@ static int restore_code(struct restore_run *run, const char *path, struct jb_err
                               run->to_fd, path, &run->code, err);
 }
 
-/* Whether another database of the backup has a file of the same name. */
-static bool is_base_shared(const struct manifest *backup, const struct artifact *artifact,
-                           const char *base)
-{
-    for (size_t i = 0; i < backup->artifact_count; i++) {
-        const struct artifact *other = &backup->artifacts[i];
-        const char *slash = other->from ? strrchr(other->from, '/') : NULL;
-        if (other != artifact && other->kind == ARTIFACT_SQLITE &&
-            strcmp(slash ? slash + 1 : other->name, base) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Whether the archive has something at path, or anything but folders on the way to it (a link to a
- * shared folder, say): 1, 0, or a negative code. */
-static int is_place_taken(struct restore_run *run, const char *path, struct jb_error *err)
-{
-    struct open_index index;
-    struct index_entry entry;
-    size_t whole = strlen(path), len = 0;
-    bool is_taken = false;
-    int code = jbi_index_of_backup(&index, &run->session, run->backup, err);
-    while (code > 0 && !is_taken && len < whole) {
-        len += (path[len] == '/') + strcspn(path + len + (path[len] == '/'), "/");
-        const char *folder = jbi_arena_textn(&run->session.arena, path, len);
-        code =
-            folder ? jbi_index_next_below(index.reader, folder, &entry, err) : jbi_fail_memory(err);
-        is_taken = code > 0 && strcmp(entry.path, folder) == 0 &&
-                   (len == whole || entry.type != TAR_FOLDER);
-    }
-    jbi_index_of_backup_close(&index);
-    return code < 0 ? code : is_taken;
-}
-
-/* Where a database belongs below the target: at its place in the code tree if it lay there and
- * the code is restored, too; else in databases/ beside the code, or alone. Those whose files have
- * the same name get a folder each. */
-static int database_place(struct restore_run *run, const struct artifact *artifact, bool with_code,
-                          const char **place, struct jb_error *err)
-{
-    const struct artifact *archive = jbi_manifest_artifact(run->backup, ARTIFACT_CODEBASE, NULL);
-    const char *from = artifact->from ? artifact->from : "";
-    const char *root = with_code && archive && archive->from ? archive->from : NULL;
-    const char *slash = strrchr(from, '/');
-    const char *base = slash && slash[1] ? slash + 1 : artifact->name;
-    size_t len = root ? strlen(root) : 0;
-    if (root != NULL && strncmp(from, root, len) == 0 && from[len] == '/' &&
-        jbi_is_safe_path(from + len + 1)) {
-        *place = from + len + 1;
-        int is_taken = is_place_taken(run, *place, err);
-        if (is_taken <= 0)
-            return is_taken;
-    }
-    bool is_shared = is_base_shared(run->backup, artifact, base);
-    *place = jbi_arena_printf(&run->session.arena, "%s%s%s%s", root ? "databases/" : "",
-                              is_shared ? artifact->name : "", is_shared ? "/" : "", base);
-    return *place ? JB_OK : jbi_fail_memory(err);
-}
-
-static int restore_database(struct restore_run *run, const struct artifact *artifact,
-                            bool with_code, struct jb_error *err)
-{
-    struct session *session = &run->session;
-    const char *place, *base;
-    int code = database_place(run, artifact, with_code, &place, err);
-    if (code < 0)
-        return code;
-    if (!jbi_is_safe_path(place))
-        return jbi_fail(err, JB_ECORRUPT, "the manifest names \"%s\" as a database file", place);
-    const char *slash = strrchr(place, '/');
-    base = slash ? slash + 1 : place;
-    scope_fd int dir_fd =
-        jbi_make_path(run->to_fd, place, slash ? (size_t)(slash - place) : 0, 0700);
-    if (dir_fd < 0)
-        return jbi_fail_errno(err, JB_EIO, "cannot make the folder of \"%s\"", place);
-    struct source_job job = jbi_session_job(session, run->backup->timestamp, dir_fd);
-    code =
-        jbi_sqlite_stage(&job, jbi_category_fd(session, run->backup), artifact, dir_fd, base, err);
-    if (code == JB_OK) {
-        run->databases++;
-        struct record *row = jbi_report_row(session->report);
-        jbi_row_text(session->report, row, "database", artifact->name);
-        jbi_row_text(session->report, row, "path", place);
-    }
-    return code;
-}
-
 static int restore_databases(struct restore_run *run, bool with_code, struct jb_error *err)
 {
     const char *wanted = run->options.database;
+    struct database_target target = {
+        .session = &run->session,
+        .backup = run->backup,
+        .to = run->options.to,
+        .to_fd = run->to_fd,
+        .with_code = with_code,
+    };
     bool is_found = false;
     int code = JB_OK;
     for (size_t i = 0; i < run->backup->artifact_count && code == JB_OK; i++) {
         const struct artifact *artifact = &run->backup->artifacts[i];
-        if (artifact->kind != ARTIFACT_SQLITE ||
+        if (!jbi_artifact_kind_is_database(artifact->kind) ||
             (wanted != NULL && strcmp(wanted, artifact->name) != 0))
             continue;
         is_found = true;
-        code = restore_database(run, artifact, with_code, err);
+        code = jbi_database_lay_out(&target, artifact, err);
+        run->databases += code == JB_OK;
     }
     if (code == JB_OK && !is_found && !with_code) {
         code = jbi_fail(err, JB_ENOTFOUND, "backup %s holds no database%s%s",

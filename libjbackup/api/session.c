@@ -125,7 +125,7 @@ void jbi_describe_backup(struct session *session, struct record *row, const stru
     struct text databases = {0};
     jbi_iso_time(created, backup->created_us, false);
     for (size_t i = 0; i < backup->artifact_count; i++) {
-        if (backup->artifacts[i].kind == ARTIFACT_SQLITE)
+        if (jbi_artifact_kind_is_database(backup->artifacts[i].kind))
             jbi_text_addf(&databases, "%s%s", databases.len ? "," : "", backup->artifacts[i].name);
     }
     const struct artifact *code = jbi_manifest_artifact(backup, ARTIFACT_CODEBASE, NULL);

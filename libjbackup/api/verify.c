@@ -66,7 +66,18 @@ static int verify_checksums(struct verify_run *run, const struct manifest *backu
 
 static const struct source_ops *ops_of(const struct artifact *artifact)
 {
-    return artifact->kind == ARTIFACT_SQLITE ? &jbi_sqlite_source : &jbi_codebase_source;
+    switch (artifact->kind) {
+    case ARTIFACT_SQLITE:
+        return &jbi_sqlite_source;
+    case ARTIFACT_POSTGRESQL:
+    case ARTIFACT_POSTGRESQL_SQL:
+    case ARTIFACT_POSTGRESQL_GLOBALS:
+        return &jbi_postgresql_source;
+    case ARTIFACT_CODEBASE:
+    case ARTIFACT_INDEX:
+        break;
+    }
+    return &jbi_codebase_source;
 }
 
 static int verify_artifact(struct verify_run *run, const struct manifest *backup,

@@ -37,6 +37,10 @@ static const struct form {
     const char *suffix;
 } forms[] = {
     {ARTIFACT_SQLITE, "db_", "/sqlite_", true, ".db.gz"},
+    {ARTIFACT_POSTGRESQL, "db_", "/postgresql_", true, ".dump"},
+    {ARTIFACT_POSTGRESQL_SQL, "db_", "/postgresql_", true, ".sql"},
+    {ARTIFACT_POSTGRESQL_GLOBALS, "db_", "/postgresql_globals.sql", false, ""},
+    {ARTIFACT_POSTGRESQL_GLOBALS, "db_", "/postgresql_globals@", true, ".sql"},
     {ARTIFACT_CODEBASE, "codebase_", ".tar.gz", false, ""},
     {ARTIFACT_INDEX, "codebase_", ".index.jsonl.gz", false, ""},
 };
@@ -119,6 +123,14 @@ static bool is_name_part(const char *name, size_t len)
     return strlen(jbi_escape(printable, sizeof printable, name, len)) == len;
 }
 
+/* Without what tells the globals of a server from the .sql of a database. */
+static bool is_name_of_kind(enum artifact_kind kind, const char *name, size_t len)
+{
+    bool is_reserved =
+        memchr(name, '@', len) != NULL || (len == 7 && memcmp(name, "globals", 7) == 0);
+    return is_name_part(name, len) && (kind == ARTIFACT_SQLITE || !is_reserved);
+}
+
 static bool form_matches(const struct form *form, const char *path, const char *timestamp)
 {
     char start[LAYOUT_NAME_SIZE];
@@ -129,7 +141,8 @@ static bool form_matches(const struct form *form, const char *path, const char *
         return false;
     const char *name = path + strlen(start);
     size_t len = strlen(name), suffix = strlen(form->suffix);
-    return len > suffix && jbi_ends_with(name, form->suffix) && is_name_part(name, len - suffix);
+    return len > suffix && jbi_ends_with(name, form->suffix) &&
+           is_name_of_kind(form->kind, name, len - suffix);
 }
 
 bool jbi_artifact_path_kind(const char *path, const char *timestamp, enum artifact_kind *kind)
@@ -190,7 +203,7 @@ int jbi_timestamp_is_taken(const struct repository *repository, const char *time
         taken = is_name_taken(repository, name);
     for (size_t i = 0; i < sizeof forms / sizeof *forms && taken == 0; i++) {
         snprintf(name, sizeof name, "%s%s%s", forms[i].before, timestamp,
-                 forms[i].is_named ? "" : forms[i].after);
+                 forms[i].after[0] == '/' ? "" : forms[i].after);
         taken = is_name_taken(repository, name);
     }
     return taken;

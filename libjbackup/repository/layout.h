@@ -14,11 +14,15 @@
  *
  *     backups/                                0700, files 0600
  *       daily/ weekly/ monthly/
- *         db_TS/sqlite_<name>.db.gz  postgresql_<name>.dump ...
+ *         db_TS/sqlite_<name>.db.gz
+ *               postgresql_<name>.dump  postgresql_<name>.sql
+ *               postgresql_globals.sql  postgresql_globals@<name>.sql
  *         codebase_TS.tar.gz  codebase_TS.index.jsonl.gz
  *         checksums_TS.sha256  manifest_TS.json
  *       RESTORE.txt  backup.log
  *       .jbackup/lock  .jbackup/staging/  .jbackup/pending
+ *
+ * The <name> of a PostgreSQL database is not "globals" and holds no "@".
  */
 enum category { CATEGORY_DAILY, CATEGORY_WEEKLY, CATEGORY_MONTHLY, CATEGORY_COUNT };
 

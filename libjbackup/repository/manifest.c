@@ -15,6 +15,9 @@ static const struct kind {
     bool is_database;
 } kinds[] = {
     [ARTIFACT_SQLITE] = {"sqlite", true},
+    [ARTIFACT_POSTGRESQL] = {"postgresql", true},
+    [ARTIFACT_POSTGRESQL_SQL] = {"postgresql_sql", false},
+    [ARTIFACT_POSTGRESQL_GLOBALS] = {"postgresql_globals", false},
     [ARTIFACT_CODEBASE] = {"codebase", false},
     [ARTIFACT_INDEX] = {"index", false},
 };

@@ -36,14 +36,16 @@ struct manifest {
     int git_dirty; /* 1, 0, or -1: not known */
     uint64_t total_size;
     char checksum[SHA256_HEX_SIZE]; /* of checksums_TS.sha256 */
-    struct artifact *artifacts;
+    struct artifact *artifacts;     /* the .sql and the globals behind their dump, the index behind
+                                       its code */
     size_t artifact_count;
 };
 
 #define MANIFEST_ARTIFACTS_MAX 4096
+#define MANIFEST_LIST_MAX      (1u << 20)         /* of tables, sequences, settings */
 #define MANIFEST_NUMBER_MAX    ((int64_t)1 << 53) /* of bytes, rows, files: exact for any reader */
 
-/* "sqlite", "codebase", "index": what the manifest calls a kind. */
+/* "sqlite", "postgresql", "codebase" ...: what the manifest calls a kind. */
 const char *jbi_artifact_kind_name(enum artifact_kind kind);
 bool jbi_artifact_kind_is_database(enum artifact_kind kind);
 

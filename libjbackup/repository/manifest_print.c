@@ -2,7 +2,9 @@
 /* A manifest as text. Invariant: what is printed here is read back equal by manifest_parse.c.
  *
  *     {"metadata": {the guide's keys, then ours},
- *      "backup_results": {"database": {"sqlite": artifact, "sqlite_<name>": artifact, ...},
+ *      "backup_results": {"database": {"sqlite": artifact, "sqlite_<name>": artifact, ...,
+ *                                      "postgresql": artifact with "sql" and "globals": artifact
+ *                                      or null, ...},
  *                         "codebase": artifact with "index": artifact, or null},
  *     "manifest_sha256": "<of all before this line>"}
  */
@@ -50,7 +52,7 @@ static bool put_digest(struct json *object, const char *key, const char *sha256)
     return jbi_json_set_text(object, key, sha256[0] != '\0' ? sha256 : NULL);
 }
 
-/* "sqlite" for the first database of its kind, "sqlite_<name>" for the others. */
+/* "sqlite" for the first database of its kind, "sqlite_<name>" for the others; so "postgresql". */
 static bool database_key(struct text *key, const struct manifest *manifest, size_t index)
 {
     const struct artifact *artifact = &manifest->artifacts[index];
@@ -138,12 +140,83 @@ static bool put_tables(struct json *to, const struct artifact *artifact)
     return ok;
 }
 
-static bool put_database(struct json *to, const struct artifact *artifact)
+static bool put_named(struct json *to, const char *key, const struct named_text *list, size_t count,
+                      const char *text_key)
 {
-    return put_stored(to, artifact) && put_number(to, "mode", artifact->mode) &&
-           put_number(to, "uid", artifact->uid) && put_number(to, "gid", artifact->gid) &&
-           put_text(to, "server_version", artifact->server_version) &&
-           put_digest(to, "schema_sha256", artifact->schema_sha256) && put_tables(to, artifact);
+    struct json *rows = jbi_json_array();
+    bool ok = jbi_json_set(to, key, rows);
+    for (size_t i = 0; i < count && ok; i++) {
+        struct json *row = jbi_json_object();
+        ok = jbi_json_push(rows, row) && put_text(row, "name", list[i].name) &&
+             put_text(row, text_key, list[i].text);
+    }
+    return ok;
+}
+
+static bool put_sequences(struct json *to, const struct postgresql_facts *facts)
+{
+    struct json *rows = jbi_json_array();
+    bool ok = jbi_json_set(to, "sequences", rows);
+    for (size_t i = 0; i < facts->sequence_count && ok; i++) {
+        const struct sequence *sequence = &facts->sequences[i];
+        struct json *row = jbi_json_object();
+        ok = jbi_json_push(rows, row) && put_text(row, "schema", sequence->schema) &&
+             put_text(row, "name", sequence->name) &&
+             jbi_json_set_int(row, "value", sequence->value) &&
+             jbi_json_set_bool(row, "is_called", sequence->is_called);
+    }
+    return ok;
+}
+
+static bool put_large_objects(struct json *to, const struct large_objects *objects)
+{
+    struct json *inner = jbi_json_object();
+    return jbi_json_set(to, "large_objects", inner) && put_number(inner, "count", objects->count) &&
+           put_number(inner, "bytes", objects->bytes) &&
+           put_digest(inner, "sha256", objects->sha256);
+}
+
+static bool put_facts(struct json *to, const struct postgresql_facts *facts)
+{
+    return put_text(to, "client_version", facts->client_version) &&
+           put_text(to, "dump_format", facts->dump_format) &&
+           jbi_json_set_bool(to, "recoded", facts->is_recoded) &&
+           jbi_json_set_bool(to, "encrypted", facts->is_encrypted) &&
+           put_text(to, "database", facts->database) && put_text(to, "owner", facts->owner) &&
+           put_text(to, "encoding", facts->encoding) &&
+           put_text(to, "collation", facts->collation) && put_text(to, "ctype", facts->ctype) &&
+           put_text(to, "comment", facts->comment) && put_text(to, "acl", facts->acl) &&
+           put_text(to, "snapshot_time", facts->snapshot_time) &&
+           put_text(to, "snapshot_lsn", facts->snapshot_lsn) &&
+           put_number(to, "database_size", facts->database_size) &&
+           put_named(to, "extensions", facts->extensions, facts->extension_count, "version") &&
+           put_named(to, "settings", facts->settings, facts->setting_count, "value") &&
+           put_sequences(to, facts) && put_large_objects(to, &facts->large_objects);
+}
+
+/* An artifact that goes with another: the object at key, or null if there is none. */
+static bool put_companion(struct json *to, const char *key, const struct artifact *companion)
+{
+    if (companion == NULL)
+        return put_text(to, key, NULL);
+    struct json *inner = jbi_json_object();
+    return jbi_json_set(to, key, inner) && put_stored(inner, companion);
+}
+
+static bool put_database(struct json *to, const struct manifest *m, const struct artifact *artifact)
+{
+    bool ok = put_stored(to, artifact) &&
+              put_text(to, "server_version", artifact->server_version) &&
+              put_digest(to, "schema_sha256", artifact->schema_sha256);
+    if (artifact->kind == ARTIFACT_SQLITE)
+        return ok && put_number(to, "mode", artifact->mode) &&
+               put_number(to, "uid", artifact->uid) && put_number(to, "gid", artifact->gid) &&
+               put_tables(to, artifact);
+    const struct artifact *sql, *globals;
+    sql = jbi_manifest_artifact(m, ARTIFACT_POSTGRESQL_SQL, artifact->name);
+    globals = jbi_manifest_artifact(m, ARTIFACT_POSTGRESQL_GLOBALS, artifact->name);
+    return ok && put_tables(to, artifact) && put_facts(to, artifact->postgresql) &&
+           put_companion(to, "sql", sql) && put_companion(to, "globals", globals);
 }
 
 static bool put_codebase(struct json *to, const struct manifest *m, const struct artifact *artifact)
@@ -154,10 +227,7 @@ static bool put_codebase(struct json *to, const struct manifest *m, const struct
               put_number(to, "links", artifact->links) &&
               put_number(to, "others", artifact->others) &&
               put_number(to, "file_bytes", artifact->file_bytes);
-    if (index == NULL)
-        return ok && put_text(to, "index", NULL);
-    struct json *inner = jbi_json_object();
-    return ok && jbi_json_set(to, "index", inner) && put_stored(inner, index);
+    return ok && put_companion(to, "index", index);
 }
 
 static bool put_results(struct json *to, const struct manifest *m)
@@ -172,7 +242,7 @@ static bool put_results(struct json *to, const struct manifest *m)
         ok = database_key(&key, m, i);
         struct json *artifact = jbi_json_object();
         ok = ok ? jbi_json_set(databases, key.at, artifact) : (jbi_json_free(artifact), false);
-        ok = ok && put_database(artifact, &m->artifacts[i]);
+        ok = ok && put_database(artifact, m, &m->artifacts[i]);
     }
     if (codebase == NULL)
         return ok && put_text(to, "codebase", NULL);

@@ -47,6 +47,6 @@ struct source_ops {
                  struct source_checked *checked, struct jb_error *err);
 };
 
-#define SOURCE_ARTIFACTS_MAX 2
+#define SOURCE_ARTIFACTS_MAX 3
 
 #endif

@@ -21,6 +21,7 @@
 #include "base/scope.h"
 #include "os/file.h"
 #include "source/sqlite_inspection.h"
+#include "source/tables.h"
 
 #define SCRATCH_NAME_SIZE 48
 
@@ -176,66 +177,6 @@ static int capture(const void *config, const struct source_job *job, int categor
 
 /* ---- Check --------------------------------------------------------------------------------- */
 
-/* An ERROR finding on one table of the artifact. */
-static void table_finding(const struct source_job *job, const struct artifact *artifact,
-                          const struct table *table, const char *message)
-{
-    const char *subject =
-        jbi_arena_printf(job->arena, "%s: table \"%s\"", artifact->path, table->name);
-    jbi_finding(job->report, JB_ERROR, subject != NULL ? subject : artifact->path, "%s", message);
-}
-
-static void compare_table(const struct source_job *job, const struct artifact *artifact,
-                          const struct table *recorded, const struct table *found)
-{
-    char message[96];
-    if (recorded->rows != found->rows) {
-        snprintf(message, sizeof message, "has %llu rows, %llu were backed up",
-                 (unsigned long long)found->rows, (unsigned long long)recorded->rows);
-        table_finding(job, artifact, found, message);
-    } else if (strcmp(recorded->sha256, found->sha256) != 0) {
-        table_finding(job, artifact, found, "its content differs from what was backed up");
-    }
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const struct table *const *first = a, *const *second = b;
-    return strcmp((*first)->name, (*second)->name);
-}
-
-static const struct table **sorted(const struct table *tables, size_t count)
-{
-    const struct table **list = calloc(count + 1, sizeof *list);
-    if (list == NULL)
-        return NULL;
-    for (size_t i = 0; i < count; i++)
-        list[i] = &tables[i];
-    qsort(list, count, sizeof *list, by_name);
-    return list;
-}
-
-/* Both lists are sorted and end with a NULL. */
-static int compare_tables(const struct source_job *job, const struct artifact *artifact,
-                          const struct sqlite_digests *found, struct jb_error *err)
-{
-    scope_free const struct table **recorded = sorted(artifact->tables, artifact->table_count);
-    scope_free const struct table **present = sorted(found->tables, found->table_count);
-    if (recorded == NULL || present == NULL)
-        return jbi_fail_memory(err);
-    const struct table **was = recorded, **is = present;
-    while (*was != NULL || *is != NULL) {
-        int order = *was == NULL ? 1 : *is == NULL ? -1 : strcmp((*was)->name, (*is)->name);
-        if (order == 0)
-            compare_table(job, artifact, *was++, *is++);
-        else if (order < 0)
-            table_finding(job, artifact, *was++, "is missing in the copy");
-        else
-            table_finding(job, artifact, *is++, "was not there when the backup was made");
-    }
-    return JB_OK;
-}
-
 static int compare_found(const struct source_job *job, const struct artifact *artifact,
                          const struct sqlite_found *found, struct source_checked *checked,
                          struct jb_error *err)
@@ -249,7 +190,8 @@ static int compare_found(const struct source_job *job, const struct artifact *ar
     if (strcmp(found->digests.schema_sha256, artifact->schema_sha256) != 0)
         jbi_finding(job->report, JB_ERROR, artifact->path,
                     "its schema differs from what was backed up");
-    return compare_tables(job, artifact, &found->digests, err);
+    return jbi_tables_compare(job, artifact, found->digests.tables, found->digests.table_count,
+                              err);
 }
 
 /* What the file itself says is wrong with it is a finding; all else ends the check. */

@@ -73,7 +73,7 @@ for status in 0 1 2 3 4 5 75; do
         <(sed -n '/^EXIT STATUS/,/^ENVIRONMENT/p' jbackup.1.txt)
 done
 for key in name root backup_dir databases exclude default_excludes one_file_system retention \
-    daily_days weekly_weeks monthly_months keep_min compression jobs; do
+    daily_days weekly_weeks monthly_months keep_min compression plain_sql jobs; do
     check "key $key is described" grep -qE "^ +$key( |\$)" jbackup.json.5.txt
 done
 sed -n '/^EXAMPLES/,/^SEE ALSO/p' jbackup.json.5.txt | grep -E '^ ' >example.json

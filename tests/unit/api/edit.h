@@ -65,6 +65,38 @@ MAYBE void manifest_put(struct manifest *manifest)
     free(text);
 }
 
+/* Adds a file of that content to the backup. */
+MAYBE struct artifact *artifact_add(struct manifest *manifest, enum artifact_kind kind,
+                                    const char *name, const char *base, const char *content)
+{
+    size_t size = manifest->artifact_count * sizeof *manifest->artifacts;
+    manifest->artifacts =
+        jbi_arena_grow(&edit_arena, manifest->artifacts, size, size + sizeof *manifest->artifacts);
+    struct artifact *artifact = &manifest->artifacts[manifest->artifact_count++];
+    *artifact = (struct artifact){.kind = kind, .name = name, .size = strlen(content)};
+    artifact->path = jbi_arena_printf(&edit_arena, "db_%s/%s", manifest->timestamp, base);
+    sha256_of(content, artifact->size, artifact->sha256);
+    write_bytes(path_of(artifact), content, artifact->size);
+    return artifact;
+}
+
+/* Adds a PostgreSQL database with its .sql and globals, files that hold no more than their kind. */
+MAYBE struct artifact *postgresql_add(struct manifest *manifest, const char *name,
+                                      const struct postgresql_facts *facts,
+                                      const struct table *tables, size_t count)
+{
+    struct artifact *dump = artifact_add(manifest, ARTIFACT_POSTGRESQL, name,
+                                         textf("postgresql_%s.dump", name), "a dump");
+    dump->from = "postgresql://ann@db1:5432/journal";
+    dump->server_version = "15.4";
+    dump->postgresql = facts;
+    dump->tables = tables;
+    dump->table_count = count;
+    artifact_add(manifest, ARTIFACT_POSTGRESQL_SQL, name, textf("postgresql_%s.sql", name), "sql");
+    artifact_add(manifest, ARTIFACT_POSTGRESQL_GLOBALS, name, "postgresql_globals.sql", "roles");
+    return &manifest->artifacts[manifest->artifact_count - 3];
+}
+
 /* Unpacks an artifact to the file plain in the test's folder. */
 MAYBE void artifact_unpack(const struct artifact *artifact)
 {

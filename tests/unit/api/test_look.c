@@ -204,6 +204,74 @@ static void what_only_one_holds_is_said(void)
     end();
 }
 
+/* Two backups that hold a PostgreSQL database, too; tables by schema and name in no order. */
+static void postgresql_in_show_list_and_diff(void)
+{
+    static const struct postgresql_facts before = {.encoding = "UTF8",
+                                                   .snapshot_time = "2024-07-08T14:30:22+02:00"};
+    static const struct sequence sequences[] = {{"public", "entry_id_seq", 7, true}};
+    static const struct postgresql_facts after = {.encoding = "UTF8",
+                                                  .sequences = sequences,
+                                                  .sequence_count = 1,
+                                                  .large_objects = {1, 9, ""}};
+    static const struct table tables_before[] = {
+        {"public", "entry", "id", 3, ""}, {"audit", "entry", "id", 5, ""},
+        {"public", "same", "id", 1, "a"}, {"public", "gone", "id", 0, ""},
+        {"s", "\\xff", "id", 1, "b"},     {"s", "\\xff", "id", 1, "c"},
+    };
+    static const struct table tables_after[] = {
+        {"s", "\\xff", "id", 1, "b"},     {"public", "same", "id", 1, "a"},
+        {"s", "\\xff", "id", 2, "d"},     {"new", "gone", "id", 0, ""},
+        {"public", "entry", "id", 3, ""}, {"audit", "entry", "id", 5, ""},
+    };
+    begin();
+    const char *first = backup(), *second = backup();
+    struct manifest manifest = manifest_of(first);
+    struct table tables[6];
+    memcpy(tables, tables_before, sizeof tables);
+    for (size_t i = 0; i < 6; i++)
+        sha256_of(tables[i].sha256, strlen(tables[i].sha256), tables[i].sha256);
+    sha256_of("audit", 5, tables[1].sha256);
+    postgresql_add(&manifest, "users", &before, tables, 6);
+    manifest_put(&manifest);
+    manifest = manifest_of(second);
+    memcpy(tables, tables_after, sizeof tables);
+    for (size_t i = 0; i < 6; i++)
+        sha256_of(tables[i].sha256, strlen(tables[i].sha256), tables[i].sha256);
+    postgresql_add(&manifest, "users", &after, tables, 6);
+    manifest_put(&manifest);
+
+    CHECK(listed() == 2);
+    CHECK_TEXT(jb_report_text(report, 0, "databases"), "journal,users");
+    CHECK(show(first, jb_show) == JB_OK);
+    size_t row = row_where("kind", "postgresql");
+    CHECK_TEXT(jb_report_text(report, row, "server_version"), "15.4");
+    CHECK_TEXT(jb_report_text(report, row, "encoding"), "UTF8");
+    CHECK_TEXT(jb_report_text(report, row, "snapshot_time"), "2024-07-08T14:30:22+02:00");
+    CHECK_TEXT(jb_report_text(report, row_where("kind", "postgresql_sql"), "name"), "users");
+    row = row_where("schema", "audit");
+    CHECK_TEXT(jb_report_text(report, row, "name"), "entry");
+    CHECK_TEXT(jb_report_text(report, row, "database"), "users");
+    CHECK(jb_report_number(report, row, "table_rows") == 5);
+
+    CHECK(diff(first, second) == JB_OK);
+    row = row_where("table", "audit.entry");
+    CHECK_TEXT(jb_report_text(report, row, "what"), "content");
+    CHECK_TEXT(jb_report_text(report, row, "database"), "users");
+    CHECK_TEXT(jb_report_text(report, row_where("table", "public.gone"), "change"), "removed");
+    CHECK_TEXT(jb_report_text(report, row_where("table", "new.gone"), "change"), "added");
+    row = row_where("table", "s.\\xff");
+    CHECK_TEXT(jb_report_text(report, row, "what"), "rows");
+    CHECK(jb_report_number(report, row, "to_rows") == 2);
+    row = row_where("table", "large objects");
+    CHECK_TEXT(jb_report_text(report, row, "what"), "rows");
+    CHECK(jb_report_number(report, row, "from_rows") == 0);
+    CHECK(jb_report_number(report, row, "to_rows") == 1);
+    CHECK(jb_report_row_count(report) == 5);
+    CHECK(diff(second, second) == JB_OK && jb_report_row_count(report) == 0);
+    end();
+}
+
 static void stats_count_links_once(void)
 {
     begin();
@@ -238,6 +306,7 @@ int main(void)
     RUN(find_counts_versions);
     RUN(diff_of_every_kind);
     RUN(what_only_one_holds_is_said);
+    RUN(postgresql_in_show_list_and_diff);
     RUN(stats_count_links_once);
     jbi_arena_free(&edit_arena);
     return check_end();

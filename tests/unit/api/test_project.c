@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening projects: what is found, what is refused, and that nothing is written. */
+#include "api/project.h"
+
 #include "fixture.h"
 
 static int open_at(const char *path)
@@ -123,6 +125,10 @@ static const struct {
     {"\"retention\": {\"days\": 1}", "unknown key \"days\""},
     {"\"compression\": 9", "\"compression\" must be a text"},
     {"\"compression\": \"slow\"", "must be fast, balanced or best, not \"slow\""},
+    {"\"plain_sql\": true", "\"plain_sql\" must be a text"},
+    {"\"plain_sql\": \"weekly\"", "must be daily, always or never, not \"weekly\""},
+    {"\"databases\": [\"postgresql://u:x/s3cret@h/d\"]", "the PostgreSQL URL can't be read"},
+    {"\"databases\": [\"postgresql://u:s3cret@h/d?x=1\"]", "a parameter behind \"?\""},
     {"\"jobs\": \"2\"", "\"jobs\" must be a whole number"},
     {"\"jobs\": -1", "\"jobs\" must be from 0 to 32"},
     {"\"jobs\": 99999999999999", "\"jobs\" must be from 0 to 32"},
@@ -169,7 +175,9 @@ static void every_key_is_taken(void)
     CHECK(parse("{\"name\": \"n\", \"root\": \"code\", \"backup_dir\": \"b\", \"databases\": [],"
                 "\"exclude\": [\"*.log\"], \"default_excludes\": false, \"one_file_system\": false,"
                 "\"retention\": {\"daily_days\": 1, \"weekly_weeks\": 2, \"monthly_months\": 3,"
-                "\"keep_min\": 4}, \"compression\": \"best\", \"jobs\": 2}") == JB_OK);
+                "\"keep_min\": 4}, \"compression\": \"best\", \"plain_sql\": \"never\", \"jobs\": "
+                "2}") == JB_OK);
+    CHECK(project->plain_sql == PLAIN_SQL_NEVER && project->compression == COMPRESSION_BEST);
     write_text("code/a.log", "left out");
     write_text("code/a.txt", "taken");
     CHECK(backup_create(project, NULL, &report, &err) == JB_OK);
@@ -246,6 +254,56 @@ static void databases_get_names_of_their_own(void)
     end();
 }
 
+/* Opens the project with these URLs. */
+static int open_urls(const char *urls)
+{
+    write_text("app/jbackup.json", textf("{\"databases\": [%s]}", urls));
+    return open_at(in_folder("app"));
+}
+
+static const struct postgresql_source *postgresql(size_t i)
+{
+    REQUIRE(project != NULL && i < project->database_count);
+    REQUIRE(project->databases[i].kind == DATABASE_POSTGRESQL);
+    CHECK_TEXT(project->databases[i].postgresql.name, project->databases[i].name);
+    return &project->databases[i].postgresql;
+}
+
+static void postgresql_databases_get_names_of_their_own(void)
+{
+    make_app();
+    CHECK(open_urls("\"postgresql://db/globals\", \"postgresql://db/a%20%2F%0Ab.db\","
+                    "\"postgresql+psycopg2://db/journal\", \"postgres://other/journal\","
+                    "\"postgresql://\", \"postgresql:///?service=web\", \"postgresql://db/%C3%A4\","
+                    "\"sqlite:///globals.db\"") == JB_OK);
+    CHECK_TEXT(postgresql(0)->name, "globals-2");
+    CHECK_TEXT(postgresql(1)->name, "a___b.db");
+    CHECK_TEXT(postgresql(2)->name, "journal");
+    CHECK_TEXT(postgresql(2)->target.url, "postgresql://db/journal");
+    CHECK_TEXT(postgresql(3)->name, "journal-2");
+    CHECK_TEXT(postgresql(4)->name, "postgresql");
+    CHECK_TEXT(postgresql(5)->name, "web");
+    CHECK_TEXT(postgresql(6)->name, "__");
+    CHECK_TEXT(project->databases[7].name, "globals");
+    end();
+}
+
+static void each_server_has_its_globals_once(void)
+{
+    make_app();
+    CHECK(open_urls("\"sqlite:///x.db\", \"postgresql://db/a\", \"postgresql://u:x@db/b\","
+                    "\"postgresql://db:5433/c\", \"postgresql://db:5433/d\", "
+                    "\"postgresql:///e?service=one\", \"postgresql:///f?service=two\"") == JB_OK);
+    CHECK(postgresql(1)->with_globals && postgresql(1)->globals_name == NULL);
+    CHECK(!postgresql(2)->with_globals && !postgresql(4)->with_globals);
+    CHECK(postgresql(3)->with_globals && postgresql(5)->with_globals &&
+          postgresql(6)->with_globals);
+    CHECK_TEXT(postgresql(3)->globals_name, "c");
+    CHECK_TEXT(postgresql(5)->globals_name, "e");
+    CHECK_TEXT(postgresql(6)->globals_name, "f");
+    end();
+}
+
 static const char *const secret_urls[] = {
     "postgresql://ann:s3cret@db/journal",
     "postgres://ann:s3cret@db:5432/journal?sslmode=require",
@@ -262,27 +320,60 @@ static const char *const secret_urls[] = {
     "postgresql://ann:s3cret@db",
 };
 
-static void log_without_secret(void *user, int level, const char *line)
-{
-    (void)user;
-    (void)level;
-    CHECK(strstr(line, "s3cret") == NULL);
-}
-
-static void postgresql_is_refused_without_its_password(void)
+static void no_text_has_a_password(void)
 {
     make_app();
     for (size_t i = 0; i < sizeof secret_urls / sizeof *secret_urls; i++) {
-        write_text("app/jbackup.json", textf("{\"databases\": [\"%s\"]}", secret_urls[i]));
-        CHECK(tell(open_at(in_folder("app"))) == JB_OK);
-        jb_project_set_hooks(project, log_without_secret, NULL, NULL);
-        CHECK(backup_create(project, NULL, &report, &err) == JB_EUNSUPPORTED);
-        CHECK_HAS(err.text, "PostgreSQL");
-        CHECK_HAS(err.hint, "--code-only");
+        int code = open_urls(textf("\"%s\"", secret_urls[i]));
+        CHECK(code == JB_OK || code == JB_EINVAL);
         CHECK(strstr(err.text, "s3cret") == NULL && strstr(err.hint, "s3cret") == NULL);
-        CHECK(i > 3 || strstr(err.text, "\"journal\"") != NULL);
+        CHECK(code < 0 || strstr(postgresql(0)->name, "s3cret") == NULL);
+        CHECK(i > 2 || code == JB_OK);
+        write_text("app/.env", textf("DATABASE_URL=%s\n", secret_urls[i]));
+        REQUIRE(unlink(in_folder("app/jbackup.json")) == 0);
+        CHECK(open_at(in_folder("app")) == JB_OK);
+        CHECK(project->found == NULL || strstr(project->found, "s3cret") == NULL);
+        CHECK(project->ambiguous == NULL || strstr(project->ambiguous, "s3cret") == NULL);
     }
-    CHECK(!shell(textf("grep -r s3cret %s", in_folder("app/backups"))));
+    end();
+}
+
+/* The password that the only database has from .env, or "none". */
+static const char *password_of(const char *url, const char *dotenv)
+{
+    write_text("app/.env", dotenv);
+    CHECK(tell(open_urls(textf("\"%s\"", url))) == JB_OK);
+    const char *password = postgresql(0)->target.password;
+    return password ? password : "none";
+}
+
+static void a_password_comes_from_dotenv(void)
+{
+    static const char url[] = "postgresql://ann@db:5433/journal";
+    make_app();
+    unsetenv("PGPASSWORD");
+    CHECK_TEXT(password_of(url, "PGPASSWORD=p1\n"), "p1");
+    CHECK_TEXT(password_of(url, "PGPASSWORD=\nDATABASE_URL=\n"), "none");
+    CHECK_TEXT(password_of(url, "PGPASSWORD='p 1'\n"
+                                "DATABASE_URL=postgresql+psycopg2://ann:p%402@db:5433/journal\n"),
+               "p@2");
+    CHECK_TEXT(password_of(url, "DATABASE_URL=postgresql://bob:p2@db:5433/journal\n"), "none");
+    CHECK_TEXT(password_of(url, "DATABASE_URL=postgresql://ann:p2@other:5433/journal\n"), "none");
+    CHECK_TEXT(password_of(url, "DATABASE_URL=postgresql://ann:p2@db/journal\n"), "none");
+    CHECK_TEXT(password_of(url, "DATABASE_URL=postgresql://ann:p2@db:5433/other\nPGPASSWORD=p1"),
+               "p1");
+    CHECK_TEXT(password_of(url, "DATABASE_URL=sqlite:///a.db\nPGPASSWORD=p1"), "p1");
+    CHECK_TEXT(password_of("postgresql://ann:own@db/journal", "PGPASSWORD=p1\n"), "none");
+    setenv("PGPASSWORD", "environment", 1);
+    CHECK_TEXT(password_of(url, "PGPASSWORD=p1\n"), "none");
+    unsetenv("PGPASSWORD");
+    REQUIRE(unlink(in_folder("app/jbackup.json")) == 0);
+    write_text("app/.env", "DATABASE_URL=postgresql://ann@db/journal\nPGPASSWORD=p3\n");
+    CHECK(tell(open_at(in_folder("app"))) == JB_OK);
+    CHECK_TEXT(postgresql(0)->target.password, "p3");
+    REQUIRE(unlink(in_folder("app/.env")) == 0 && mkdir(in_folder("app/.env"), 0700) == 0);
+    CHECK(open_urls("\"postgresql://ann@db/journal\"") == JB_OK);
+    CHECK(postgresql(0)->target.password == NULL);
     end();
 }
 
@@ -323,7 +414,10 @@ int main(void)
     RUN(dotenv_names_the_database);
     RUN(two_sqlite_files_are_ambiguous);
     RUN(databases_get_names_of_their_own);
-    RUN(postgresql_is_refused_without_its_password);
+    RUN(postgresql_databases_get_names_of_their_own);
+    RUN(each_server_has_its_globals_once);
+    RUN(no_text_has_a_password);
+    RUN(a_password_comes_from_dotenv);
     RUN(the_backup_folder_can_be_another);
     RUN(the_root_is_no_backup_folder);
     return check_end();

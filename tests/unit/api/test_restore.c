@@ -6,7 +6,8 @@
 #define LIST                                                                                       \
     "cd %s && { find . ! -name 'journal.db*' ! -path './databases*' "                              \
     "-printf '%%P|%%y|%%m|%%U|%%G|%%T@|%%l\\n'; find . -type f -links +1; "                        \
-    "find . -type f ! -name '*.db' -exec sha256sum {} +; } | sort > %s.list"
+    "find . -type f ! -name '*.db' ! -path './databases/*' -exec sha256sum {} +; } | sort > "      \
+    "%s.list"
 
 static int restore(const char *timestamp, const char *to, const char *path, const char *database,
                    int type)
@@ -217,6 +218,78 @@ static void databases_outside_and_of_the_same_name(void)
     end();
 }
 
+static bool holds(const char *name, const char *want)
+{
+    size_t len;
+    struct stat st;
+    char *bytes = read_bytes(in_folder(name), &len);
+    REQUIRE(stat(in_folder(name), &st) == 0);
+    bool ok = strcmp(bytes, want) == 0 && (st.st_mode & 07777) == 0600;
+    free(bytes);
+    return ok;
+}
+
+static void a_dump_is_laid_out_with_what_belongs_to_it(void)
+{
+    static const struct postgresql_facts facts = {.database = "it's"};
+    begin();
+    const char *first = backup();
+    struct manifest manifest = manifest_of(first);
+    struct artifact *dump = postgresql_add(&manifest, "users", &facts, NULL, 0);
+    manifest_put(&manifest);
+    CHECK(whole(first) == JB_OK);
+    CHECK(is_same_tree("app", "to") && entries("to/databases") == 3);
+    CHECK(holds("to/databases/users.dump", "a dump") && holds("to/databases/users.sql", "sql"));
+    CHECK(holds("to/databases/globals.sql", "roles"));
+    CHECK(jb_report_number(report, JB_FIGURES, "databases") == 2);
+    CHECK(jb_report_row_count(report) == 2);
+    CHECK_TEXT(jb_report_text(report, 1, "database"), "users");
+    CHECK_TEXT(jb_report_text(report, 1, "path"), "databases/users.dump");
+    REQUIRE(has_finding(JB_INFO, "databases/users.dump"));
+    CHECK_TEXT(jb_report_finding(report, jb_report_finding_count(report) - 1)->hint,
+               textf("createdb 'it'\\''s'; pg_restore -d 'it'\\''s' %s/databases/users.dump",
+                     in_folder("to")));
+    CHECK(restore(first, "alone", NULL, "users", 0) == JB_OK);
+    CHECK(entries("alone") == 3 && holds("alone/users.dump", "a dump"));
+    CHECK_TEXT(jb_report_text(report, 0, "path"), "users.dump");
+    write_bytes(path_of(dump), "a Dump", 6);
+    CHECK(restore(first, "no", NULL, NULL, 0) == JB_ECORRUPT && !is_there("no"));
+    CHECK_HAS(err.text, "postgresql_users.dump\" is not what was backed up: its checksum differs");
+    write_bytes(path_of(dump), "a dum", 5);
+    CHECK(restore(first, "no", NULL, "users", 0) == JB_ECORRUPT && !is_there("no"));
+    CHECK_HAS(err.text, "cut short");
+    write_bytes(path_of(dump), "a dump ", 7);
+    CHECK(restore(first, "no", NULL, "users", 0) == JB_ECORRUPT && !is_there("no"));
+    CHECK_HAS(err.text, "longer");
+    CHECK(restore(first, "code", NULL, NULL, JB_TYPE_CODEBASE) == JB_OK);
+    end();
+}
+
+/* The code may have a folder databases/ with a dump of the same name in it. */
+static void a_dump_takes_nobodys_place(void)
+{
+    static const struct postgresql_facts facts = {.database = "users"};
+    make_app();
+    make_folder("app/databases");
+    write_text("app/databases/globals.sql", "of the code");
+    make_folder("aside");
+    sql("aside/users.dump", "CREATE TABLE entry(a); INSERT INTO entry VALUES(1)");
+    open_with("{\"backup_dir\": \"../backups\","
+              " \"databases\": [\"sqlite:///../aside/users.dump\"]}");
+    const char *first = backup();
+    struct manifest manifest = manifest_of(first);
+    manifest.artifacts[0].name = "users";
+    postgresql_add(&manifest, "users", &facts, NULL, 0);
+    manifest_put(&manifest);
+    CHECK(whole(first) == JB_OK);
+    CHECK(is_there("to/databases/globals.sql") && entries("to/databases") == 2);
+    CHECK(has_rows("to/databases/users/users.dump", 1));
+    CHECK(holds("to/databases-2/users.dump", "a dump") && entries("to/databases-2") == 3);
+    CHECK(tell(restore(first, "all", NULL, NULL, JB_TYPE_DATABASE)) == JB_OK);
+    CHECK(holds("all/users.dump", "a dump") && has_rows("all/users/users.dump", 1));
+    end();
+}
+
 /* As deployments with a shared folder have it. */
 static void a_database_behind_a_link_is_no_obstacle(void)
 {
@@ -266,6 +339,8 @@ int main(void)
     RUN(a_forged_copy_or_index_is_refused);
     RUN(artifacts_that_are_no_files_are_refused);
     RUN(databases_outside_and_of_the_same_name);
+    RUN(a_dump_is_laid_out_with_what_belongs_to_it);
+    RUN(a_dump_takes_nobodys_place);
     RUN(a_database_behind_a_link_is_no_obstacle);
     RUN(canceled_at_every_call);
     jbi_arena_free(&edit_arena);

@@ -27,12 +27,19 @@ static inline void sha256_of(const char *content, char hex[SHA256_HEX_SIZE])
 static inline struct artifact make_artifact(enum artifact_kind kind, const char *name,
                                             const char *timestamp, const char *content)
 {
-    struct arena *a = &fixture_arena;
+    static const struct {
+        const char *before, *after, *behind_name; /* path: before TS after NAME behind_name */
+    } forms[] = {
+        [ARTIFACT_SQLITE] = {"db_", "/sqlite_", ".db.gz"},
+        [ARTIFACT_POSTGRESQL] = {"db_", "/postgresql_", ".dump"},
+        [ARTIFACT_POSTGRESQL_SQL] = {"db_", "/postgresql_", ".sql"},
+        [ARTIFACT_POSTGRESQL_GLOBALS] = {"db_", "/postgresql_globals@", ".sql"},
+        [ARTIFACT_CODEBASE] = {"codebase_", ".tar", ".gz"},
+        [ARTIFACT_INDEX] = {"codebase_", ".index", ".jsonl.gz"},
+    };
     struct artifact artifact = {.kind = kind, .name = name, .from = "/srv/app"};
-    artifact.path =
-        kind == ARTIFACT_SQLITE     ? jbi_arena_printf(a, "db_%s/sqlite_%s.db.gz", timestamp, name)
-        : kind == ARTIFACT_CODEBASE ? jbi_arena_printf(a, "codebase_%s.tar.gz", timestamp)
-                                    : jbi_arena_printf(a, "codebase_%s.index.jsonl.gz", timestamp);
+    artifact.path = jbi_arena_printf(&fixture_arena, "%s%s%s%s%s", forms[kind].before, timestamp,
+                                     forms[kind].after, name ? name : "", forms[kind].behind_name);
     artifact.size = strlen(content);
     artifact.raw_size = 10 * artifact.size;
     artifact.duration_ms = 1234;

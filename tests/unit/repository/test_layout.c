@@ -34,6 +34,31 @@ static void artifact_paths(void)
                                TS));
 }
 
+static void postgresql_paths(void)
+{
+    static const struct {
+        const char *name;
+        enum artifact_kind kind;
+    } cases[] = {
+        {"journal.dump", ARTIFACT_POSTGRESQL},
+        {"journal.sql", ARTIFACT_POSTGRESQL_SQL},
+        {"journal.sql.dump", ARTIFACT_POSTGRESQL},
+        {"globals.sql", ARTIFACT_POSTGRESQL_GLOBALS},
+        {"globals@journal.sql", ARTIFACT_POSTGRESQL_GLOBALS},
+        {"globals-2.sql", ARTIFACT_POSTGRESQL_SQL},
+        {"globals.sql.sql", ARTIFACT_POSTGRESQL_SQL},
+        {"Globals.dump", ARTIFACT_POSTGRESQL},
+        {"gr\xc3\xbc\xc3\x9f 1.dump", ARTIFACT_POSTGRESQL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[128];
+        enum artifact_kind kind = ARTIFACT_INDEX;
+        snprintf(path, sizeof path, "db_" TS "/postgresql_%s", cases[i].name);
+        if (!jbi_artifact_path_kind(path, TS, &kind) || kind != cases[i].kind)
+            check_note(false, __FILE__, __LINE__, path);
+    }
+}
+
 static void hostile_paths_are_refused(void)
 {
     static const char *const bad[] = {
@@ -59,6 +84,20 @@ static void hostile_paths_are_refused(void)
         "db_" TS "/sqlite_a\xff.db.gz",
         "db_" TS "/sqlite_a.db",
         "db_20240708_143023/sqlite_a.db.gz",
+        "db_" TS "/postgresql_globals.dump",
+        "db_" TS "/postgresql_globals@a.dump",
+        "db_" TS "/postgresql_globals@.sql",
+        "db_" TS "/postgresql_globals@globals.sql",
+        "db_" TS "/postgresql_globals@a@b.sql",
+        "db_" TS "/postgresql_globals@../a.sql",
+        "db_" TS "/postgresql_a@b.sql",
+        "db_" TS "/postgresql_a@b.dump",
+        "db_" TS "/postgresql_.dump",
+        "db_" TS "/postgresql_.sql",
+        "db_" TS "/postgresql_a\n.sql",
+        "db_" TS "/postgresql_a/b.dump",
+        "db_" TS "/postgresql_a.dump.gz",
+        "postgresql_a.dump",
         ".jbackup/lock",
     };
     char longest[400] = "db_" TS "/sqlite_";
@@ -208,6 +247,7 @@ int main(void)
 {
     RUN(categories_by_date);
     RUN(artifact_paths);
+    RUN(postgresql_paths);
     RUN(hostile_paths_are_refused);
     RUN(manifest_names);
     RUN(a_writer_makes_what_is_missing);

@@ -9,7 +9,8 @@
 struct line {
     const char *timestamp;
     enum category category;
-    const char *holds;  /* databases by letter, '+' for the code */
+    const char *holds;  /* databases by letter (capital: PostgreSQL), '$' and '@' for the .sql and
+                           the globals of the last one, '+' for the code */
     const char *state;  /* "" or of: pinned 'p', broken 'b' */
     const char *reason; /* part of it; with a leading '-': removed */
 };
@@ -22,10 +23,17 @@ static struct manifest manifest_of(const struct line *line)
     strcpy(m.timestamp, line->timestamp);
     m.artifacts = jbi_arena_alloc(&fixture_arena, 8 * sizeof *m.artifacts);
     for (const char *c = line->holds; *c != '\0'; c++) {
-        const char *name = jbi_arena_textn(&fixture_arena, c, 1);
-        m.artifacts[m.artifact_count++] =
-            *c == '+' ? (struct artifact){.kind = ARTIFACT_CODEBASE}
-                      : (struct artifact){.kind = ARTIFACT_SQLITE, .name = name};
+        bool is_companion = *c == '$' || *c == '@';
+        m.artifacts[m.artifact_count++] = (struct artifact){
+            .kind = *c == '+'                ? ARTIFACT_CODEBASE
+                    : *c == '$'              ? ARTIFACT_POSTGRESQL_SQL
+                    : *c == '@'              ? ARTIFACT_POSTGRESQL_GLOBALS
+                    : *c >= 'A' && *c <= 'Z' ? ARTIFACT_POSTGRESQL
+                                             : ARTIFACT_SQLITE,
+            .name = is_companion ? m.artifacts[m.artifact_count - 1].name
+                    : *c == '+'  ? NULL
+                                 : jbi_arena_textn(&fixture_arena, c, 1),
+        };
     }
     return m;
 }
@@ -130,6 +138,17 @@ static void the_newest_good_one_of_each_component_stays(void)
     DECIDE(lines, "20240708_020030", {0, 0, 0, 0});
 }
 
+static void what_goes_with_a_dump_is_no_component(void)
+{
+    static const struct line lines[] = {
+        {"20200109_020000", CATEGORY_DAILY, "aA$", "", "newest good backup of database \"a\""},
+        {"20200108_020000", CATEGORY_DAILY, "A$@", "", "-more than 0 days"},
+        {"20200107_020000", CATEGORY_DAILY, "aB$@+", "", "newest good backup of database \"B\""},
+        {"20200106_020000", CATEGORY_DAILY, "B@", "", "-more than 0 days"},
+    };
+    DECIDE(lines, "20240708_020030", {0, 0, 0, 0});
+}
+
 static void a_minimum_of_whole_ones_stays(void)
 {
     static const struct line lines[] = {
@@ -186,6 +205,7 @@ int main(void)
     RUN(days_are_of_the_calendar_over_a_change_of_clock);
     RUN(pinned_ones_stay);
     RUN(the_newest_good_one_of_each_component_stays);
+    RUN(what_goes_with_a_dump_is_no_component);
     RUN(a_minimum_of_whole_ones_stays);
     RUN(the_future_stays);
     RUN(damaged_ones_go_by_their_age);

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* Checking PostgreSQL artifacts without a server. */
+#include "source/postgresql_check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adapter/digest.h"
+#include "base/error.h"
+#include "base/report.h"
+#include "base/scope.h"
+#include "os/file.h"
+#include "source/postgresql_names.h"
+#include "source/postgresql_stream.h"
+#include "source/tables.h"
+
+#define READ_SIZE (1u << 20)
+
+/* Reads all of the file, which makes its checksum known. */
+static int check_bytes(const struct source_job *job, int fd, const struct artifact *artifact,
+                       struct source_checked *checked, struct jb_error *err)
+{
+    scope_free unsigned char *buffer = malloc(READ_SIZE);
+    scope_digest *digest = jbi_digest_new();
+    if (buffer == NULL || digest == NULL)
+        return jbi_fail_memory(err);
+    jbi_digest_begin(digest);
+    for (;;) {
+        ssize_t len = jbi_read_full(fd, buffer, READ_SIZE);
+        if (len < 0) {
+            struct jb_error reason = {0};
+            jbi_fail_errno(&reason, JB_EIO, "cannot read it");
+            jbi_finding(job->report, JB_ERROR, artifact->path, "%s", reason.text);
+            return JB_OK;
+        }
+        jbi_digest_add(digest, buffer, (size_t)len);
+        checked->bytes_read += (uint64_t)len;
+        int code = jbi_progress(job->hooks, "check database", checked->bytes_read, artifact->size,
+                                "bytes", err);
+        if (code < 0)
+            return code;
+        if ((size_t)len < READ_SIZE)
+            break;
+    }
+    jbi_digest_end(digest, checked->sha256);
+    checked->sha256_known = true;
+    return JB_OK;
+}
+
+static bool is_same_objects(const struct large_objects *a, const struct large_objects *b)
+{
+    return a->count == b->count && a->bytes == b->bytes && strcmp(a->sha256, b->sha256) == 0;
+}
+
+static void compare_sequences(const struct source_job *job, const struct artifact *artifact,
+                              const struct dump_contents *contents)
+{
+    const struct postgresql_facts *facts = artifact->postgresql;
+    bool is_same = facts->sequence_count == contents->sequence_count;
+    for (size_t i = 0; i < facts->sequence_count && is_same; i++) {
+        const struct sequence *was = &facts->sequences[i], *is = &contents->sequences[i];
+        is_same = strcmp(was->name, is->name) == 0 && was->value == is->value &&
+                  was->is_called == is->is_called;
+    }
+    if (!is_same)
+        jbi_finding(job->report, JB_ERROR, artifact->path,
+                    "its sequences differ from what was backed up");
+}
+
+static int compare_contents(const struct source_job *job, const struct artifact *artifact,
+                            struct dump_contents *contents, struct source_checked *checked,
+                            struct jb_error *err)
+{
+    int code = jbi_postgresql_names(contents, job->arena, err);
+    if (code < 0)
+        return code;
+    if (strcmp(contents->schema_sha256, artifact->schema_sha256) != 0)
+        jbi_finding(job->report, JB_ERROR, artifact->path,
+                    "its schema differs from what was backed up");
+    if (!is_same_objects(&contents->large_objects, &artifact->postgresql->large_objects))
+        jbi_table_finding(job, artifact, NULL, "large objects",
+                          "their content differs from what was backed up");
+    compare_sequences(job, artifact, contents);
+    checked->tables += contents->table_count;
+    return jbi_tables_compare(job, artifact, contents->tables, contents->table_count, err);
+}
+
+static int check_dump(const struct source_job *job, int fd, const struct artifact *artifact,
+                      const struct dump_options *options, struct source_checked *checked,
+                      struct jb_error *err)
+{
+    struct dump_contents contents;
+    struct dump_seen seen;
+    struct jb_error reason = {0};
+    int code = jbi_dump_check(fd, options, &contents, &seen, &reason);
+    if (code == JB_OK || code == JB_ECORRUPT || code == JB_EUNSUPPORTED) {
+        checked->bytes_read += seen.bytes;
+        checked->sha256_known = true;
+        memcpy(checked->sha256, seen.sha256, sizeof checked->sha256);
+    }
+    if (code == JB_OK)
+        return compare_contents(job, artifact, &contents, checked, err);
+    if (code == JB_ECORRUPT && seen.table != NULL) {
+        jbi_table_finding(job, artifact, jbi_postgresql_name(seen.schema, job->arena),
+                          jbi_postgresql_name(seen.table, job->arena), seen.why);
+        return JB_OK;
+    }
+    if (code == JB_ECORRUPT || code == JB_EUNSUPPORTED || code == JB_EIO) {
+        jbi_finding(job->report, JB_ERROR, artifact->path, "%s", reason.text);
+        return JB_OK;
+    }
+    if (err != NULL && err->code == 0)
+        *err = reason;
+    return code;
+}
+
+/* The tables by way of pg_restore, where the format is known to it alone. */
+static int check_as_is(const struct source_job *job, int fd, const struct artifact *artifact,
+                       const struct dump_options *options, struct source_checked *checked,
+                       struct jb_error *err)
+{
+    struct postgres_tools tools;
+    struct dump_contents contents;
+    struct jb_error reason = {0};
+    const char *version = artifact->postgresql->client_version;
+    int code = jbi_postgres_tools(version ? atoi(version) : 0, job->arena, &tools, &reason);
+    if (code < 0) {
+        jbi_finding(job->report, JB_WARNING, artifact->path,
+                    "only its checksum was compared, not its tables: %s", reason.text);
+        jbi_finding_hint(job->report, "%s", reason.hint);
+        return code == JB_EUNSUPPORTED ? check_bytes(job, fd, artifact, checked, err) : code;
+    }
+    const struct postgres_login login = {.passfile_fd = -1};
+    const struct postgresql_dump dump = {
+        .job = job, .tools = &tools, .login = &login, .database = artifact->name};
+    code = jbi_postgresql_digest_as_is(&dump, fd, options, &contents, &reason);
+    if (code == JB_ECORRUPT || code == JB_EDATABASE) {
+        jbi_finding(job->report, JB_ERROR, artifact->path, "%s", reason.text);
+        code = JB_OK;
+    } else if (code == JB_OK) {
+        checked->tables += contents.table_count;
+        code = jbi_postgresql_names(&contents, job->arena, err);
+        if (code == JB_OK)
+            code = jbi_tables_compare(job, artifact, contents.tables, contents.table_count, err);
+    } else if (err != NULL && err->code == 0) {
+        *err = reason;
+    }
+    if (code == JB_OK && lseek(fd, 0, SEEK_SET) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot read \"%s\"", artifact->path);
+    return code < 0 ? code : check_bytes(job, fd, artifact, checked, err);
+}
+
+int jbi_postgresql_check(const struct source_job *job, int category_fd,
+                         const struct artifact *artifact, struct source_checked *checked,
+                         struct jb_error *err)
+{
+    struct jb_error reason = {0};
+    scope_fd int fd = -1;
+    int code = jbi_open_regular(category_fd, artifact->path, &fd, &reason);
+    if (code < 0) {
+        jbi_finding(job->report, JB_ERROR, artifact->path, "%s", reason.text);
+        return JB_OK;
+    }
+    if (artifact->kind != ARTIFACT_POSTGRESQL)
+        return check_bytes(job, fd, artifact, checked, err);
+    const struct dump_options options = {
+        .compression = job->compression,
+        .jobs = job->jobs,
+        .hooks = job->hooks,
+        .step = "check database",
+        .name = artifact->path,
+        .arena = job->arena,
+    };
+    return artifact->postgresql->is_recoded
+               ? check_dump(job, fd, artifact, &options, checked, err)
+               : check_as_is(job, fd, artifact, &options, checked, err);
+}

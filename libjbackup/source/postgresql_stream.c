@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs and pipes:
+ *
+ *     pg_dump ----> us ----> archive/dump ----> .dump
+ *                    \----> pg_restore -------> .sql
+ *
+ * Invariant: what a program said comes before what its end did to us: a dump that is cut short
+ * because pg_dump failed is told in pg_dump's words.
+ */
+#include "source/postgresql_stream.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "archive/dump_text.h"
+#include "base/error.h"
+#include "os/process.h"
+
+#define LOOK_MS           200                          /* how often the hook is asked */
+#define GRACE_MS          5000                         /* for pg_dump to cancel its query */
+#define LOCK_WAIT         "--lock-wait-timeout=600000" /* ms: fail behind a lock that stays */
+#define MAJOR_FILE_STDOUT 12                           /* pg_restore wants --file=- from here on */
+#define ARGUMENTS_MAX     16
+
+struct stream {
+    const struct postgresql_dump *dump;
+    const char *step;
+    struct process *source; /* gives the bytes */
+    struct process *sql;    /* gets them, too; NULL: nobody */
+    uint64_t bytes;
+    bool is_at_end; /* the source has closed its output */
+};
+
+/* ---- Programs ---- */
+
+static int start(const struct postgresql_dump *dump, const char *const arguments[], int in_fd,
+                 int out_fd, struct process **out, struct jb_error *err)
+{
+    const struct process_start how = {
+        .argv = arguments,
+        .environment = dump->login->environment,
+        .in_fd = in_fd,
+        .out_fd = out_fd,
+        .kept_fds = &dump->login->passfile_fd,
+        .kept_count = dump->login->passfile_fd >= 0 ? 1 : 0,
+    };
+    return jbi_process_start(out, &how, err);
+}
+
+static int start_pg_dump(const struct postgresql_dump *dump, const char *compress, int out_fd,
+                         struct process **out, struct jb_error *err)
+{
+    struct arena *arena = dump->job->arena;
+    const char *snapshot = jbi_arena_printf(arena, "--snapshot=%s", dump->snapshot);
+    const char *conninfo = jbi_arena_printf(arena, "--dbname=%s", dump->login->conninfo);
+    const char *const arguments[] = {
+        dump->tools->pg_dump, "--format=custom", compress, snapshot, LOCK_WAIT,
+        "--no-password",      conninfo,          NULL,
+    };
+    if (snapshot == NULL || conninfo == NULL)
+        return jbi_fail_memory(err);
+    return start(dump, arguments, -1, out_fd, out, err);
+}
+
+static int start_pg_restore(const struct postgresql_dump *dump, bool is_data_only, int in_fd,
+                            int out_fd, struct process **out, struct jb_error *err)
+{
+    const char *arguments[ARGUMENTS_MAX];
+    size_t count = 0;
+    arguments[count++] = dump->tools->pg_restore;
+    if (dump->tools->major >= MAJOR_FILE_STDOUT)
+        arguments[count++] = "--file=-";
+    if (is_data_only)
+        arguments[count++] = "--data-only";
+    arguments[count] = NULL;
+    return start(dump, arguments, in_fd, out_fd, out, err);
+}
+
+static int ask_hook(const struct stream *stream, struct jb_error *err)
+{
+    return jbi_progress(stream->dump->job->hooks, stream->step, stream->bytes, 0, "bytes", err);
+}
+
+/* Waits for a program's end; a status other than 0 is a failure in its words. what is e.g. "cannot
+ * dump". */
+static int finish(const struct stream *stream, struct process *process, const char *what,
+                  struct jb_error *err)
+{
+    int status = 0, code = JB_OK;
+    while (code == JB_OK && !jbi_process_wait(process, LOOK_MS, &status))
+        code = ask_hook(stream, err);
+    if (code < 0 || status == 0)
+        return code;
+    char said[512];
+    snprintf(said, sizeof said, "%s", jbi_process_errors(process));
+    if (status < 0)
+        snprintf(said, sizeof said,
+                 "the exit status of its program is lost: this process must not "
+                 "ignore SIGCHLD nor reap children that it did not make");
+    else if (said[0] == '\0' && status > 128)
+        snprintf(said, sizeof said, "its program was ended by signal %d", status - 128);
+    else if (said[0] == '\0')
+        snprintf(said, sizeof said, "its program ended with status %d", status);
+    return jbi_postgres_fail(err, what, stream->dump->database, said);
+}
+
+/* ---- pg_dump's stream ---- */
+
+/* Hands bytes on to pg_restore. */
+static int feed(struct stream *stream, const unsigned char *from, size_t len, struct jb_error *err)
+{
+    while (len > 0) {
+        size_t put = 0;
+        int got = jbi_process_write(stream->sql, from, len, LOOK_MS, &put, err);
+        if (got == 0) {
+            int code = finish(stream, stream->sql, "cannot write as SQL", err);
+            return code < 0 ? code
+                            : jbi_fail(err, JB_EDATABASE,
+                                       "cannot write \"%s\" as SQL: pg_restore ended too early",
+                                       stream->dump->database);
+        }
+        int code = got == 2 ? ask_hook(stream, err) : got < 0 ? got : JB_OK;
+        if (code < 0)
+            return code;
+        from += put;
+        len -= put;
+    }
+    return JB_OK;
+}
+
+static int read_stream(void *user, void *to, size_t room, size_t *got, struct jb_error *err)
+{
+    struct stream *stream = user;
+    for (;;) {
+        int what = jbi_process_read(stream->source, to, room, LOOK_MS, got, err);
+        int code = what < 0 ? what : JB_OK;
+        if (what == 2)
+            code = ask_hook(stream, err);
+        if (what == 1)
+            stream->bytes += *got;
+        if (what == 1 && stream->sql != NULL)
+            code = feed(stream, to, *got, err);
+        if (what == 0) {
+            stream->is_at_end = true;
+            *got = 0;
+        }
+        if (code < 0 || what != 2)
+            return code;
+    }
+}
+
+/* What pg_dump and pg_restore made of it, once the stream has been read; code and why are of
+ * reading it. */
+static int conclude(struct stream *stream, int code, const struct jb_error *why,
+                    struct jb_error *err)
+{
+    bool is_cut_short = code == JB_ECORRUPT && stream->is_at_end;
+    if (code == JB_OK || is_cut_short) {
+        int end = finish(stream, stream->source, "cannot dump", err);
+        if (end < 0)
+            return end;
+    }
+    if (code == JB_OK && stream->sql != NULL) {
+        jbi_process_close_input(stream->sql);
+        code = finish(stream, stream->sql, "cannot write as SQL", err);
+    }
+    if (code < 0 && why->code != 0 && err != NULL && err->code == 0)
+        *err = *why;
+    return code;
+}
+
+int jbi_postgresql_stream(const struct postgresql_dump *dump, int dump_fd, int sql_fd,
+                          const struct dump_options *options, struct dump_contents *contents,
+                          struct jb_error *err)
+{
+    struct stream stream = {.dump = dump, .step = options->step};
+    struct jb_error why = {0};
+    int code = start_pg_dump(dump, "--compress=0", PROCESS_PIPE, &stream.source, err);
+    if (code == JB_OK && sql_fd >= 0)
+        code = start_pg_restore(dump, false, PROCESS_PIPE, sql_fd, &stream.sql, err);
+    if (code == JB_OK) {
+        code = jbi_dump_pack(read_stream, &stream, dump_fd, options, contents, &why);
+        code = conclude(&stream, code, &why, err);
+    }
+    jbi_process_end(stream.source, GRACE_MS);
+    jbi_process_end(stream.sql, GRACE_MS);
+    if (code == JB_EUNSUPPORTED && sql_fd >= 0 && ftruncate(sql_fd, 0) < 0)
+        code = jbi_fail_errno(err, JB_EIO, "cannot write the SQL text of \"%s\"", dump->database);
+    return code;
+}
+
+/* ---- Formats that only pg_dump and pg_restore know ---- */
+
+static int run(const struct postgresql_dump *dump, struct process *process, const char *step,
+               const char *what, struct jb_error *err)
+{
+    const struct stream stream = {.dump = dump, .step = step};
+    int code = finish(&stream, process, what, err);
+    jbi_process_end(process, GRACE_MS);
+    return code;
+}
+
+int jbi_postgresql_stream_as_is(const struct postgresql_dump *dump, int dump_fd,
+                                struct jb_error *err)
+{
+    static const char *const levels[] = {
+        [COMPRESSION_FAST] = "--compress=1",
+        [COMPRESSION_BALANCED] = "--compress=6",
+        [COMPRESSION_BEST] = "--compress=9",
+    };
+    struct process *process = NULL;
+    int code = start_pg_dump(dump, levels[dump->job->compression], dump_fd, &process, err);
+    return code < 0 ? code : run(dump, process, "dump database", "cannot dump", err);
+}
+
+/* A copy of the descriptor's file from its beginning, as a program's input. */
+static int rewind_fd(int fd, const char *database, struct jb_error *err)
+{
+    return lseek(fd, 0, SEEK_SET) == 0
+               ? JB_OK
+               : jbi_fail_errno(err, JB_EIO, "cannot read the dump of \"%s\"", database);
+}
+
+int jbi_postgresql_to_sql(const struct postgresql_dump *dump, int dump_fd, int sql_fd,
+                          struct jb_error *err)
+{
+    struct process *process = NULL;
+    int code = rewind_fd(dump_fd, dump->database, err);
+    if (code == JB_OK)
+        code = start_pg_restore(dump, false, dump_fd, sql_fd, &process, err);
+    return code < 0 ? code : run(dump, process, "write SQL", "cannot write as SQL", err);
+}
+
+int jbi_postgresql_digest_as_is(const struct postgresql_dump *dump, int dump_fd,
+                                const struct dump_options *options, struct dump_contents *contents,
+                                struct jb_error *err)
+{
+    struct stream stream = {.dump = dump, .step = options->step};
+    struct jb_error why = {0};
+    int code = rewind_fd(dump_fd, dump->database, err);
+    if (code == JB_OK)
+        code = start_pg_restore(dump, true, dump_fd, PROCESS_PIPE, &stream.source, err);
+    if (code == JB_OK) {
+        code = jbi_dump_text_digest(read_stream, &stream, options, contents, &why);
+        code = conclude(&stream, code, &why, err);
+    }
+    jbi_process_end(stream.source, GRACE_MS);
+    return code;
+}
+
+/* ---- Globals ---- */
+
+int jbi_postgresql_globals(const struct postgresql_dump *dump, int out_fd, struct jb_error *err)
+{
+    struct process *process = NULL;
+    const char *conninfo = jbi_arena_printf(dump->job->arena, "--dbname=%s", dump->login->conninfo);
+    /* The login may have the right to connect to its own database alone. */
+    const char *database = jbi_arena_printf(dump->job->arena, "--database=%s", dump->database);
+    const char *const arguments[] = {
+        dump->tools->pg_dumpall,
+        "--globals-only",
+        "--no-role-passwords",
+        "--no-password",
+        conninfo,
+        database,
+        NULL,
+    };
+    if (conninfo == NULL || database == NULL)
+        return jbi_fail_memory(err);
+    int code = start(dump, arguments, -1, out_fd, &process, err);
+    return code < 0 ? code : run(dump, process, "dump globals", "cannot read the roles of", err);
+}
