@@ -62,4 +62,5 @@ def main():
     db.close()
 
 
-main()
+if __name__ == "__main__":
+    main()
