@@ -161,7 +161,9 @@ struct jb_backup_options {
 /* Makes one backup: complete and published, or not at all.
  * Figures: timestamp, category, type, path (the manifest), duration_ms, total_size (bytes stored),
  * linked (artifacts that are hard links of the previous backup's), files, file_bytes.
- * Rows: one per artifact: path, kind, name, size, raw_size, sha256, linked.
+ * Rows: one per artifact: path, kind, name, size, raw_size, sha256, linked; of a PostgreSQL dump
+ * also from (postgresql://user@host:port/database), server_version, client_version, table_count and
+ * encrypted (the connection was).
  * Expected codes: JB_EINVAL, JB_ELOCKED, JB_EDATABASE, JB_EUNSUPPORTED, JB_EIO, JB_ECANCELED. */
 JB_API JB_MUST_USE int backup_create(jb_project *project, const struct jb_backup_options *options,
                                      jb_report **report, struct jb_error *err);
@@ -282,8 +284,8 @@ struct jb_diff_options {
  * mode, owner, time, type, link, rows, ... joined by commas), from_size, to_size (or from_rows,
  * to_rows). A table of PostgreSQL is schema.name; its large objects count as one table, "large
  * objects"; sequences are not compared. A row with a database and no table is of its schema, or of
- * a database that only one of the two holds. A component that only one of them holds is a WARNING
- * finding, not compared.
+ * a database that only one of the two holds. What is not compared is a WARNING finding: a component
+ * that only one of them holds; all but the tables where a dump is as pg_dump made it.
  * Figures: from, to, added, removed, changed. */
 JB_API JB_MUST_USE int jb_diff(jb_project *project, const struct jb_diff_options *options,
                                jb_report **report, struct jb_error *err);

@@ -22,11 +22,14 @@ static int64_t figure(const jb_report *report, const char *key)
 
 static void print_artifact(const jb_report *report, size_t row)
 {
-    char size[CLI_NUMBER_SIZE], raw[CLI_NUMBER_SIZE];
+    char size[CLI_NUMBER_SIZE], raw[CLI_NUMBER_SIZE], tables[CLI_NUMBER_SIZE];
     printf("  %s: %s", text_of(report, row, "path"),
            cli_size_text(size, jb_report_number(report, row, "size")));
     if (jb_report_number(report, row, "raw_size") > 0)
         printf(" from %s", cli_size_text(raw, jb_report_number(report, row, "raw_size")));
+    if (strcmp(text_of(report, row, "kind"), "postgresql") == 0)
+        printf(", %s%s", cli_counted(tables, jb_report_number(report, row, "table_count"), "table"),
+               jb_report_number(report, row, "encrypted") ? ", over an encrypted connection" : "");
     puts(jb_report_number(report, row, "linked") ? ", unchanged: a link to the previous one" : "");
 }
 

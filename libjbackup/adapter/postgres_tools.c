@@ -35,7 +35,8 @@ struct finding {
     struct arena *arena;
     struct postgres_client clients[CLIENTS_MAX];
     size_t count;
-    bool failed; /* out of memory */
+    bool failed;         /* out of memory */
+    struct jb_error why; /* why the first one that could not be asked was not */
 };
 
 bool jbi_postgres_client_version(const char *said, struct postgres_client *client)
@@ -85,13 +86,13 @@ static bool is_known(const struct finding *finding, const char *folder)
     return false;
 }
 
-static bool ask_version(const char *pg_dump, struct postgres_client *client)
+static bool ask_version(const char *pg_dump, struct postgres_client *client, struct jb_error *why)
 {
     const char *const argv[] = {pg_dump, "--version", NULL};
     scope_text out = {0};
     scope_text errors = {0};
     int status = -1;
-    return jbi_process_run(argv, VERSION_WAIT_S, 256, &out, &errors, &status, NULL) == JB_OK &&
+    return jbi_process_run(argv, VERSION_WAIT_S, 256, &out, &errors, &status, why) == JB_OK &&
            status == 0 && out.at != NULL && jbi_postgres_client_version(out.at, client);
 }
 
@@ -115,7 +116,7 @@ static void look_into(struct finding *finding, const char *folder)
     struct postgres_client *client = &finding->clients[finding->count];
     client->folder = jbi_arena_text(arena, folder);
     finding->failed = finding->failed || client->folder == NULL;
-    if (client->folder != NULL && ask_version(pg_dump, client))
+    if (client->folder != NULL && ask_version(pg_dump, client, &finding->why))
         finding->count++;
 }
 
@@ -148,6 +149,9 @@ static void look_at_versions(struct finding *finding)
 static int fail_none(const struct finding *finding, int server_major, struct jb_error *err)
 {
     const struct postgres_client *newest = NULL;
+    if (finding->why.code != 0)
+        return jbi_fail(err, finding->why.code, "cannot see which pg_dump is installed: %s",
+                        finding->why.text);
     for (size_t i = 0; i < finding->count; i++) {
         if (newest == NULL || finding->clients[i].major > newest->major)
             newest = &finding->clients[i];

@@ -282,6 +282,16 @@ static int make(struct backup_run *run, struct jb_error *err)
     return code;
 }
 
+static void report_postgresql(jb_report *report, struct record *row,
+                              const struct artifact *artifact)
+{
+    jbi_row_text(report, row, "from", artifact->from);
+    jbi_row_text(report, row, "server_version", artifact->server_version);
+    jbi_row_text(report, row, "client_version", artifact->postgresql->client_version);
+    jbi_row_number(report, row, "table_count", (int64_t)artifact->table_count);
+    jbi_row_bool(report, row, "encrypted", artifact->postgresql->is_encrypted);
+}
+
 static void report_artifacts(struct backup_run *run)
 {
     jb_report *report = run->session.report;
@@ -296,6 +306,8 @@ static void report_artifacts(struct backup_run *run)
         jbi_row_number(report, row, "raw_size", (int64_t)artifact->raw_size);
         jbi_row_text(report, row, "sha256", artifact->sha256);
         jbi_row_bool(report, row, "linked", artifact->linked);
+        if (artifact->kind == ARTIFACT_POSTGRESQL)
+            report_postgresql(report, row, artifact);
     }
 }
 

@@ -203,20 +203,34 @@ static void diff_large_objects(struct diff_run *run, const char *database,
         table_row(run, "changed", "content", database, &from, &to);
 }
 
+/* Whether more is known of a database than its tables. */
+static bool is_known(const struct artifact *artifact)
+{
+    return artifact->kind != ARTIFACT_POSTGRESQL || artifact->postgresql->is_recoded;
+}
+
 static int diff_database(struct diff_run *run, const struct artifact *a, const struct artifact *b,
                          struct jb_error *err)
 {
+    jb_report *report = run->session.report;
     int code = diff_tables(run, a, b, err);
-    if (code == JB_OK && a->kind == ARTIFACT_POSTGRESQL)
+    if (code < 0)
+        return code;
+    if (!is_known(a) || !is_known(b)) {
+        jbi_finding(report, JB_WARNING, a->name,
+                    "only its tables are compared: one of the backups has a dump as pg_dump made "
+                    "it");
+        return JB_OK;
+    }
+    if (a->kind == ARTIFACT_POSTGRESQL)
         diff_large_objects(run, a->name, &a->postgresql->large_objects,
                            &b->postgresql->large_objects);
-    if (code == JB_OK && strcmp(a->schema_sha256, b->schema_sha256) != 0) {
-        jb_report *report = run->session.report;
+    if (strcmp(a->schema_sha256, b->schema_sha256) != 0) {
         struct record *row = jbi_report_row(report);
         row_add(run, "changed", "schema", row);
         jbi_row_text(report, row, "database", a->name);
     }
-    return code;
+    return JB_OK;
 }
 
 /* A database that only one of the two holds. */

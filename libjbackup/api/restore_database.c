@@ -165,6 +165,23 @@ static void add_quoted(struct text *to, const char *word)
     jbi_text_adds(to, "'");
 }
 
+/* A database's name where a connection string would be taken for one, too. */
+static void add_database(struct text *to, const char *name)
+{
+    scope_text conninfo = {0};
+    if (strchr(name, '=') == NULL && strstr(name, "://") == NULL) {
+        add_quoted(to, name);
+        return;
+    }
+    jbi_text_adds(&conninfo, "dbname='");
+    for (const char *c = name; *c != '\0'; c++)
+        jbi_text_addf(&conninfo, "%s%c", *c == '\'' || *c == '\\' ? "\\" : "", *c);
+    jbi_text_adds(&conninfo, "'");
+    add_quoted(to, conninfo.at ? conninfo.at : "");
+    to->failed = to->failed || conninfo.failed;
+}
+
+/* With -j, for then COPY begins in an empty file and leaves the rows in their order. */
 static void tell_how_to_load(const struct database_target *target, const struct artifact *artifact,
                              const char *place)
 {
@@ -174,8 +191,8 @@ static void tell_how_to_load(const struct database_target *target, const struct 
     jbi_text_addf(&path, "%s%s%s", target->to, jbi_ends_with(target->to, "/") ? "" : "/", place);
     jbi_text_adds(&hint, "createdb ");
     add_quoted(&hint, name ? name : artifact->name);
-    jbi_text_adds(&hint, "; pg_restore -d ");
-    add_quoted(&hint, name ? name : artifact->name);
+    jbi_text_adds(&hint, "; pg_restore -j 2 -d ");
+    add_database(&hint, name ? name : artifact->name);
     jbi_text_adds(&hint, " ");
     add_quoted(&hint, path.at ? path.at : place);
     report->failed = report->failed || path.failed || hint.failed;

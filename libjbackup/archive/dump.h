@@ -54,6 +54,7 @@ struct dump_options {
  * digests, in hexadecimal, a line each, of all entries that define something in the database
  * (owners, grants, and what is of the database itself or of large objects left out); each of
  * these is of desc, tag, definition and schema, each preceded by its length in decimal and a colon.
+ * The definitions are the same entries by name, "desc schema.tag", sorted.
  */
 struct dump_contents {
     char format[16];            /* "1.14" */
@@ -66,6 +67,8 @@ struct dump_contents {
     struct sequence *sequences;
     size_t sequence_count;
     struct large_objects large_objects;
+    struct named_text *definitions;
+    size_t definition_count;
     char schema_sha256[SHA256_HEX_SIZE];
     uint64_t raw_size; /* bytes of all tables and large objects, end marks included */
 };

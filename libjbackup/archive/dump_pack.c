@@ -149,7 +149,7 @@ static int write_offsets(struct packing *p)
         for (unsigned b = 0; b < p->in.offset_size; b++, rest >>= 8)
             bytes[1 + b] = (unsigned char)rest;
         if (rest != 0)
-            return jbi_fail(p->err, JB_EUNSUPPORTED, "%s is too large for its offsets",
+            return jbi_fail(p->err, JB_ECORRUPT, "%s is too large for its offsets",
                             p->options->name);
         size_t len = 1 + p->in.offset_size;
         ssize_t put;

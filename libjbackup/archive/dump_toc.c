@@ -202,14 +202,19 @@ static struct digest *begin_digest(struct digest *digest, const struct entry_tex
 }
 
 static void end_digest(struct dump_toc *toc, struct dump_input *in, struct digest *digest,
-                       const char *schema)
+                       const struct entry_texts *texts, struct arena *arena)
 {
-    char hex[SHA256_HEX_SIZE];
-    digest_text(digest, schema ? schema : "");
-    jbi_digest_end(digest, hex);
-    if (in->code == JB_OK &&
-        grow(in, &toc->digests, toc->digest_count, &toc->digest_room, sizeof *toc->digests))
-        memcpy(toc->digests[toc->digest_count++], hex, sizeof hex);
+    struct toc_definition definition;
+    const char *schema = texts->schema ? texts->schema : "";
+    digest_text(digest, schema);
+    jbi_digest_end(digest, definition.sha256);
+    definition.name = jbi_arena_printf(arena, "%s %s%s%s", texts->desc, schema,
+                                       *schema != '\0' ? "." : "", texts->tag);
+    if (definition.name == NULL && in->code == JB_OK)
+        in->code = jbi_fail_memory(in->err);
+    if (in->code == JB_OK && grow(in, &toc->definitions, toc->definition_count,
+                                  &toc->definition_room, sizeof *toc->definitions))
+        toc->definitions[toc->definition_count++] = definition;
 }
 
 /* What follows the schema, up to the offset. */
@@ -256,7 +261,7 @@ static void read_entry(struct dump_toc *toc, struct dump_input *in, struct dump_
     texts.copy = jbi_input_text(in, passing);
     texts.schema = jbi_input_text(in, passing);
     if (sum != NULL)
-        end_digest(toc, in, sum, texts.schema);
+        end_digest(toc, in, sum, &texts, arena);
     pass_rest(toc, in);
     entry.offset_at = in->position;
     entry.offset = jbi_input_offset(in, &entry.state);
@@ -282,20 +287,44 @@ static int by_id(const void *a, const void *b)
 
 static int by_digest(const void *a, const void *b)
 {
-    return memcmp(a, b, SHA256_HEX_SIZE);
+    const struct toc_definition *first = a, *second = b;
+    return memcmp(first->sha256, second->sha256, SHA256_HEX_SIZE);
 }
 
-static void digest_schema(struct dump_toc *toc, struct digest *digest,
-                          struct dump_contents *contents)
+static int by_name(const void *a, const void *b)
 {
-    if (toc->digest_count > 0)
-        qsort(toc->digests, toc->digest_count, sizeof *toc->digests, by_digest);
+    const struct named_text *first = a, *second = b;
+    int order = strcmp(first->name, second->name);
+    return order != 0 ? order : strcmp(first->text, second->text);
+}
+
+/* The digest of all definitions, and their list. */
+static void finish_schema(struct dump_toc *toc, struct dump_input *in, struct digest *digest,
+                          struct dump_contents *contents, struct arena *arena)
+{
+    size_t count = toc->definition_count;
+    struct named_text *list = jbi_arena_alloc(arena, (count + 1) * sizeof *list);
+    bool has_memory = list != NULL;
+    if (count > 0)
+        qsort(toc->definitions, count, sizeof *toc->definitions, by_digest);
     jbi_digest_begin(digest);
-    for (size_t i = 0; i < toc->digest_count; i++) {
-        jbi_digest_add(digest, toc->digests[i], SHA256_HEX_SIZE - 1);
+    for (size_t i = 0; i < count && has_memory; i++) {
+        const struct toc_definition *from = &toc->definitions[i];
+        jbi_digest_add(digest, from->sha256, SHA256_HEX_SIZE - 1);
         jbi_digest_add(digest, "\n", 1);
+        list[i].name = from->name;
+        list[i].text = jbi_arena_textn(arena, from->sha256, DEFINITION_DIGITS);
+        has_memory = list[i].text != NULL;
     }
     jbi_digest_end(digest, contents->schema_sha256);
+    if (!has_memory) {
+        in->code = in->code < 0 ? in->code : jbi_fail_memory(in->err);
+        return;
+    }
+    if (count > 0)
+        qsort(list, count, sizeof *list, by_name);
+    contents->definitions = list;
+    contents->definition_count = count;
 }
 
 /* Sorts the entries, refuses doubles and makes room for their tables. */
@@ -333,7 +362,7 @@ void jbi_toc_entries(struct dump_toc *toc, struct dump_input *in, struct dump_co
         jbi_arena_free(&passing);
     }
     finish_entries(toc, in, contents, arena);
-    digest_schema(toc, digest, contents);
+    finish_schema(toc, in, digest, contents, arena);
 }
 
 struct dump_entry *jbi_toc_find(const struct dump_toc *toc, int64_t id)
@@ -355,5 +384,5 @@ const struct dump_entry *jbi_toc_missing(const struct dump_toc *toc)
 void jbi_toc_free(struct dump_toc *toc)
 {
     free(toc->entries);
-    free(toc->digests);
+    free(toc->definitions);
 }

@@ -18,14 +18,20 @@ struct dump_entry {
     bool is_seen;                        /* its block was met */
 };
 
+/* An entry that defines something. */
+struct toc_definition {
+    const char *name;
+    char sha256[SHA256_HEX_SIZE];
+};
+
 struct dump_toc {
     unsigned minor; /* of the version, 1.minor */
     int64_t compression;
     uint64_t compression_at;    /* where the header has it: an int, or from 1.15 a byte */
     struct dump_entry *entries; /* those with data, by id */
     size_t count, room;
-    char (*digests)[SHA256_HEX_SIZE]; /* of what defines the schema */
-    size_t digest_count, digest_room;
+    struct toc_definition *definitions;
+    size_t definition_count, definition_room;
 };
 
 /* Reads the header: format, sizes, names. Sets in->int_size and in->offset_size. */

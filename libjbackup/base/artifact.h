@@ -31,7 +31,9 @@ struct large_objects {
     char sha256[SHA256_HEX_SIZE]; /* "" if there are none, or if it is not known */
 };
 
-/* A name and what belongs to it: an extension and its version, a setting and its value. */
+/* A name and what belongs to it: an extension and its version, a setting and its value, a
+ * definition ("INDEX public.entry_written_at") and the first 16 digits of its SHA-256. */
+#define DEFINITION_DIGITS 16
 struct named_text {
     const char *name, *text;
 };
@@ -87,7 +89,9 @@ struct artifact {
 
     /* Databases: ARTIFACT_SQLITE, ARTIFACT_POSTGRESQL */
     const char *server_version;
-    char schema_sha256[SHA256_HEX_SIZE]; /* "": not known */
+    char schema_sha256[SHA256_HEX_SIZE];  /* "": not known */
+    const struct named_text *definitions; /* what the schema is of, sorted; none: not known */
+    size_t definition_count;
     const struct table *tables;
     size_t table_count;
 

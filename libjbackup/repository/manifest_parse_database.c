@@ -133,6 +133,8 @@ void jbi_read_database(struct reader *r, const struct json *from, struct manifes
         jbi_refuse(r, "type", "is no kind of database");
     if (r->code == JB_OK && (to->name == NULL || to->name[0] == '\0'))
         jbi_refuse(r, "name", "is missing");
+    if (!jbi_json_is_null(jbi_json_get(from, "definitions"))) /* the first manifests have none */
+        to->definitions = read_named(r, from, "definitions", "digest", &to->definition_count);
     read_tables(r, from, to);
     if (r->code < 0)
         return;

@@ -205,9 +205,10 @@ static bool put_companion(struct json *to, const char *key, const struct artifac
 
 static bool put_database(struct json *to, const struct manifest *m, const struct artifact *artifact)
 {
-    bool ok = put_stored(to, artifact) &&
-              put_text(to, "server_version", artifact->server_version) &&
-              put_digest(to, "schema_sha256", artifact->schema_sha256);
+    bool ok =
+        put_stored(to, artifact) && put_text(to, "server_version", artifact->server_version) &&
+        put_digest(to, "schema_sha256", artifact->schema_sha256) &&
+        put_named(to, "definitions", artifact->definitions, artifact->definition_count, "digest");
     if (artifact->kind == ARTIFACT_SQLITE)
         return ok && put_number(to, "mode", artifact->mode) &&
                put_number(to, "uid", artifact->uid) && put_number(to, "gid", artifact->gid) &&

@@ -14,9 +14,9 @@
 #include "base/report.h"
 #include "base/scope.h"
 #include "os/file.h"
+#include "source/names.h"
 #include "source/postgresql_check.h"
 #include "source/postgresql_facts.h"
-#include "source/postgresql_names.h"
 #include "source/postgresql_stream.h"
 
 #define READ_SIZE (1u << 20)
@@ -112,6 +112,8 @@ static void take_contents(struct capture *c, const struct dump_contents *content
     artifact->tables = contents->tables;
     artifact->table_count = contents->table_count;
     artifact->raw_size = contents->raw_size;
+    artifact->definitions = contents->definitions;
+    artifact->definition_count = contents->definition_count;
     memcpy(artifact->schema_sha256, contents->schema_sha256, sizeof artifact->schema_sha256);
     c->facts->sequences = contents->sequences;
     c->facts->sequence_count = contents->sequence_count;
@@ -161,7 +163,7 @@ static int dump_database(struct capture *c, int dump_fd, int sql_fd)
         *c->err = why;
     }
     if (code == JB_OK)
-        code = jbi_postgresql_names(&contents, c->job->arena, c->err);
+        code = jbi_utf8_names(&contents, c->job->arena, c->err);
     if (code == JB_OK)
         take_contents(c, &contents);
     return code;

@@ -12,7 +12,7 @@
 #include "base/report.h"
 #include "base/scope.h"
 #include "os/file.h"
-#include "source/postgresql_names.h"
+#include "source/names.h"
 #include "source/postgresql_stream.h"
 #include "source/tables.h"
 
@@ -73,10 +73,13 @@ static int compare_contents(const struct source_job *job, const struct artifact 
                             struct dump_contents *contents, struct source_checked *checked,
                             struct jb_error *err)
 {
-    int code = jbi_postgresql_names(contents, job->arena, err);
+    int code = jbi_utf8_names(contents, job->arena, err);
     if (code < 0)
         return code;
-    if (strcmp(contents->schema_sha256, artifact->schema_sha256) != 0)
+    size_t before = job->report->finding_count;
+    jbi_definitions_compare(job, artifact, contents->definitions, contents->definition_count);
+    bool is_named = job->report->finding_count > before;
+    if (!is_named && strcmp(contents->schema_sha256, artifact->schema_sha256) != 0)
         jbi_finding(job->report, JB_ERROR, artifact->path,
                     "its schema differs from what was backed up");
     if (!is_same_objects(&contents->large_objects, &artifact->postgresql->large_objects))
@@ -103,8 +106,8 @@ static int check_dump(const struct source_job *job, int fd, const struct artifac
     if (code == JB_OK)
         return compare_contents(job, artifact, &contents, checked, err);
     if (code == JB_ECORRUPT && seen.table != NULL) {
-        jbi_table_finding(job, artifact, jbi_postgresql_name(seen.schema, job->arena),
-                          jbi_postgresql_name(seen.table, job->arena), seen.why);
+        jbi_table_finding(job, artifact, jbi_utf8_name(seen.schema, job->arena),
+                          jbi_utf8_name(seen.table, job->arena), seen.why);
         return JB_OK;
     }
     if (code == JB_ECORRUPT || code == JB_EUNSUPPORTED || code == JB_EIO) {
@@ -141,7 +144,7 @@ static int check_as_is(const struct source_job *job, int fd, const struct artifa
         code = JB_OK;
     } else if (code == JB_OK) {
         checked->tables += contents.table_count;
-        code = jbi_postgresql_names(&contents, job->arena, err);
+        code = jbi_utf8_names(&contents, job->arena, err);
         if (code == JB_OK)
             code = jbi_tables_compare(job, artifact, contents.tables, contents.table_count, err);
     } else if (err != NULL && err->code == 0) {

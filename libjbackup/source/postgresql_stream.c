@@ -83,6 +83,14 @@ static int ask_hook(const struct stream *stream, struct jb_error *err)
     return jbi_progress(stream->dump->job->hooks, stream->step, stream->bytes, 0, "bytes", err);
 }
 
+/* Warnings of a program that did its work. */
+static void log_said(const struct stream *stream, const struct process *process)
+{
+    const char *said = jbi_process_errors(process);
+    if (*said != '\0')
+        jbi_log(stream->dump->job->hooks, LOG_WARNING, "%.*s", (int)strcspn(said, "\n"), said);
+}
+
 /* Waits for a program's end; a status other than 0 is a failure in its words. what is e.g. "cannot
  * dump". */
 static int finish(const struct stream *stream, struct process *process, const char *what,
@@ -91,6 +99,8 @@ static int finish(const struct stream *stream, struct process *process, const ch
     int status = 0, code = JB_OK;
     while (code == JB_OK && !jbi_process_wait(process, LOOK_MS, &status))
         code = ask_hook(stream, err);
+    if (code == JB_OK && status == 0)
+        log_said(stream, process);
     if (code < 0 || status == 0)
         return code;
     char said[512];
@@ -256,8 +266,10 @@ int jbi_postgresql_globals(const struct postgresql_dump *dump, int out_fd, struc
 {
     struct process *process = NULL;
     const char *conninfo = jbi_arena_printf(dump->job->arena, "--dbname=%s", dump->login->conninfo);
-    /* The login may have the right to connect to its own database alone. */
-    const char *database = jbi_arena_printf(dump->job->arena, "--database=%s", dump->database);
+    /* The login may have the right to connect to its own database alone. A plain name would be
+     * taken for a connection string, too, if it looks like one. */
+    const char *database =
+        jbi_arena_printf(dump->job->arena, "--database=%s", dump->login->conninfo);
     const char *const arguments[] = {
         dump->tools->pg_dumpall,
         "--globals-only",

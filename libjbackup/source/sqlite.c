@@ -111,6 +111,8 @@ static void artifact_take(struct artifact *artifact, const struct sqlite_found *
 {
     artifact->tables = found->digests.tables;
     artifact->table_count = found->digests.table_count;
+    artifact->definitions = found->digests.definitions;
+    artifact->definition_count = found->digests.definition_count;
     memcpy(artifact->schema_sha256, found->digests.schema_sha256, sizeof artifact->schema_sha256);
 }
 
@@ -187,11 +189,16 @@ static int compare_found(const struct source_job *job, const struct artifact *ar
     if (!found->is_digested)
         return JB_OK;
     checked->tables += found->digests.table_count;
-    if (strcmp(found->digests.schema_sha256, artifact->schema_sha256) != 0)
+    int code =
+        jbi_tables_compare(job, artifact, found->digests.tables, found->digests.table_count, err);
+    size_t before = job->report->finding_count;
+    jbi_definitions_compare(job, artifact, found->digests.definitions,
+                            found->digests.definition_count);
+    bool is_named = job->report->finding_count > before;
+    if (!is_named && strcmp(found->digests.schema_sha256, artifact->schema_sha256) != 0)
         jbi_finding(job->report, JB_ERROR, artifact->path,
                     "its schema differs from what was backed up");
-    return jbi_tables_compare(job, artifact, found->digests.tables, found->digests.table_count,
-                              err);
+    return code;
 }
 
 /* What the file itself says is wrong with it is a finding; all else ends the check. */

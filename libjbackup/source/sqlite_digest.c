@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "source/names.h"
 
 #define BUFFER_SIZE (128u << 10)
 
@@ -135,12 +136,8 @@ static void add_quoted(struct text *text, const char *name)
 /* The manifest holds UTF-8; a name may be any bytes. */
 static const char *keep_name(struct arena *arena, const char *name)
 {
-    size_t len = strlen(name);
-    if (jbi_is_utf8(name, len))
-        return jbi_arena_text(arena, name);
-    size_t size = 4 * len + 1;
-    char *escaped = jbi_arena_alloc(arena, size);
-    return escaped != NULL ? jbi_escape(escaped, size, name, len) : NULL;
+    const char *utf8 = jbi_utf8_name(name, arena);
+    return utf8 == name ? jbi_arena_text(arena, name) : utf8;
 }
 
 /* The quoted names of the columns. Those made on reading may need what only the application has. */
@@ -224,6 +221,48 @@ static int tables_digest(struct rows *rows, struct sqlite *sqlite, struct arena 
     return code;
 }
 
+static int add_definition(struct sqlite_digests *out, size_t *room, struct sqlite_query *row,
+                          struct digest *digest, struct arena *arena, struct jb_error *err)
+{
+    struct named_text *list = out->definitions;
+    if (out->definition_count == *room) {
+        *room = *room ? 2 * *room : 32;
+        list =
+            jbi_arena_grow(arena, list, out->definition_count * sizeof *list, *room * sizeof *list);
+    }
+    if (list == NULL)
+        return jbi_fail_memory(err);
+    out->definitions = list;
+    struct named_text *definition = &list[out->definition_count];
+    const char *type = jbi_sqlite_text(row, 0), *name = jbi_sqlite_text(row, 1);
+    const char *sql = jbi_sqlite_text(row, 2);
+    char hex[SHA256_HEX_SIZE];
+    jbi_digest_begin(digest);
+    jbi_digest_add(digest, sql ? sql : "", sql ? strlen(sql) : 0);
+    jbi_digest_end(digest, hex);
+    definition->text = jbi_arena_textn(arena, hex, DEFINITION_DIGITS);
+    const char *whole = jbi_arena_printf(arena, "%s %s", type ? type : "", name ? name : "");
+    definition->name = whole ? keep_name(arena, whole) : NULL;
+    if (definition->text == NULL || definition->name == NULL)
+        return jbi_fail_memory(err);
+    out->definition_count++;
+    return JB_OK;
+}
+
+/* What sqlite_schema lists, one by one, in the order of the names that are made of it. */
+static int list_definitions(struct sqlite *sqlite, struct digest *digest, struct arena *arena,
+                            struct sqlite_digests *out, struct jb_error *err)
+{
+    static const char sql[] = "SELECT type, name, sql FROM sqlite_schema"
+                              " ORDER BY CAST(type || ' ' || name AS BLOB)";
+    scope_query *row = NULL;
+    size_t room = 0;
+    int code = jbi_sqlite_query(&row, sqlite, sql, NULL, err);
+    while (code == JB_OK && (code = jbi_sqlite_next(row, err)) == 1)
+        code = add_definition(out, &room, row, digest, arena, err);
+    return code;
+}
+
 static int schema_digest(struct rows *rows, struct sqlite *sqlite, struct sqlite_digests *out,
                          struct jb_error *err)
 {
@@ -255,5 +294,7 @@ int jbi_sqlite_digest(struct sqlite *sqlite, struct arena *arena, atomic_ullong 
     rows->used = 0;
     jbi_sqlite_stand_in_collations(sqlite);
     int code = tables_digest(rows, sqlite, arena, out, err);
+    if (code == JB_OK)
+        code = list_definitions(sqlite, digest, arena, out, err);
     return code < 0 ? code : schema_digest(rows, sqlite, out, err);
 }

@@ -13,6 +13,8 @@
 struct sqlite_digests {
     struct table *tables; /* in the order of their names' bytes */
     size_t table_count;
+    struct named_text *definitions; /* "index entry_by_date", sorted by name */
+    size_t definition_count;
     char schema_sha256[SHA256_HEX_SIZE];
 };
 

@@ -79,3 +79,35 @@ int jbi_tables_compare(const struct source_job *job, const struct artifact *arti
     }
     return JB_OK;
 }
+
+/* ---- Definitions ---- */
+
+static void say_of_definition(const struct source_job *job, const struct artifact *artifact,
+                              const char *name, const char *message)
+{
+    const char *subject = jbi_arena_printf(job->arena, "%s: %s", artifact->path, name);
+    jbi_finding(job->report, JB_ERROR, subject != NULL ? subject : artifact->path, "%s", message);
+}
+
+void jbi_definitions_compare(const struct source_job *job, const struct artifact *artifact,
+                             const struct named_text *found, size_t found_count)
+{
+    const struct named_text *was = artifact->definitions, *is = found;
+    const struct named_text *was_end = was + artifact->definition_count;
+    const struct named_text *is_end = is + found_count;
+    if (artifact->definition_count == 0)
+        return;
+    while (was < was_end || is < is_end) {
+        int order = was == was_end ? 1 : is == is_end ? -1 : strcmp(was->name, is->name);
+        if (order < 0) {
+            say_of_definition(job, artifact, was++->name, "is missing in the copy");
+        } else if (order > 0) {
+            say_of_definition(job, artifact, is++->name, "was not there when the backup was made");
+        } else {
+            if (strcmp(was->text ? was->text : "", is->text) != 0)
+                say_of_definition(job, artifact, was->name,
+                                  "is defined in another way than when it was backed up");
+            was++, is++;
+        }
+    }
+}

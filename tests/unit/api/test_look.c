@@ -207,10 +207,11 @@ static void what_only_one_holds_is_said(void)
 /* Two backups that hold a PostgreSQL database, too; tables by schema and name in no order. */
 static void postgresql_in_show_list_and_diff(void)
 {
-    static const struct postgresql_facts before = {.encoding = "UTF8",
-                                                   .snapshot_time = "2024-07-08T14:30:22+02:00"};
+    static const struct postgresql_facts before = {
+        .encoding = "UTF8", .is_recoded = true, .snapshot_time = "2024-07-08T14:30:22+02:00"};
     static const struct sequence sequences[] = {{"public", "entry_id_seq", 7, true}};
     static const struct postgresql_facts after = {.encoding = "UTF8",
+                                                  .is_recoded = true,
                                                   .sequences = sequences,
                                                   .sequence_count = 1,
                                                   .large_objects = {1, 9, ""}};

@@ -347,6 +347,13 @@ static void schema_of(struct spelling spelling, char hex[SHA256_HEX_SIZE])
     maker_finish(&maker);
     pack_made(&packed, &maker);
     memcpy(hex, packed.contents.schema_sha256, SHA256_HEX_SIZE);
+    for (size_t i = 0; i < packed.contents.definition_count; i++) {
+        const struct named_text *definition = &packed.contents.definitions[i];
+        CHECK(strlen(definition->text) == DEFINITION_DIGITS);
+        CHECK(i == 0 || strcmp(definition[-1].name, definition->name) <= 0);
+        if (jbi_starts_with(definition->name, "INDEX"))
+            CHECK_TEXT(definition->name, "INDEX public.i");
+    }
     check_packed(&packed, 1);
     outcome_free(&packed);
     maker_free(&maker);

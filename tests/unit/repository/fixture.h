@@ -55,6 +55,10 @@ static inline void add_tables(struct artifact *artifact)
     tables[1] = (struct table){.schema = "s", .name = "odd\n\"name\"", .columns = ""};
     sha256_of("entry", tables[0].sha256);
     sha256_of("odd", tables[1].sha256);
+    static const struct named_text definitions[] = {{"index entry \"odd\"", "0123456789abcdef"},
+                                                    {"table entry", "fedcba9876543210"}};
+    artifact->definitions = definitions;
+    artifact->definition_count = 2;
     artifact->tables = tables;
     artifact->table_count = 2;
     artifact->server_version = "3.40.1";

@@ -89,6 +89,11 @@ static void check_same_artifact(const struct artifact *a, const struct artifact 
     CHECK((a->name == NULL) == (b->name == NULL));
     if (b->name != NULL)
         CHECK_TEXT(a->name, b->name);
+    REQUIRE(a->definition_count == b->definition_count);
+    for (size_t i = 0; i < b->definition_count; i++) {
+        CHECK_TEXT(a->definitions[i].name, b->definitions[i].name);
+        CHECK_TEXT(a->definitions[i].text, b->definitions[i].text);
+    }
     for (size_t i = 0; i < b->table_count; i++) {
         CHECK_TEXT(a->tables[i].name, b->tables[i].name);
         CHECK_TEXT(a->tables[i].columns, b->tables[i].columns);
@@ -437,6 +442,7 @@ static void forged_postgresql_is_refused(void)
         {"\"owner\": \"ann\"", "\"owner\": 7", "database.owner is a number"},
         {"\"database_size\": 1", "\"database_size\": -1", "database.database_size is negative"},
         {"\"database_size\": 1", "\"database_size\": 1000000000", "absurdly large"},
+        {"\"definitions\": [", "\"definitions\": {}, \"x\": [", "definitions is an object"},
         {"\"extensions\": [", "\"extensions\": {}, \"x\": [", "extensions is an object"},
         {"\"extensions\": [", "\"extensions\": [[], ", "extensions.name is missing"},
         {"\"version\": \"1.0\"", "\"version\": 1.0", "extensions.version is a number"},

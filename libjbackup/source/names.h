@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef JBI_SOURCE_POSTGRESQL_NAMES_H
-#define JBI_SOURCE_POSTGRESQL_NAMES_H
+#ifndef JBI_SOURCE_NAMES_H
+#define JBI_SOURCE_NAMES_H
 
 #include "archive/dump.h"
 
@@ -8,8 +8,8 @@
  * with its odd bytes as \xNN, here and so at every comparison. */
 
 /* The name itself, or that form of it in the arena; NULL for NULL, or if out of memory. */
-const char *jbi_postgresql_name(const char *name, struct arena *arena);
-/* All names of tables, columns and sequences. */
-int jbi_postgresql_names(struct dump_contents *contents, struct arena *arena, struct jb_error *err);
+const char *jbi_utf8_name(const char *name, struct arena *arena);
+/* All names of tables, columns, definitions and sequences of a dump. */
+int jbi_utf8_names(struct dump_contents *contents, struct arena *arena, struct jb_error *err);
 
 #endif
