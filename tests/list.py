@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Turns `meson introspect --tests` into lines "suite/name TAB command", the command quoted for a
-shell. The argument is a suite, or all. Fast ones first: rules, unit, fuzz, cli."""
+shell. The argument is a suite, or all. Fast ones first: unit, fuzz, rules, cli, real."""
 import json
 import shlex
 import sys
 
-ORDER = ["unit", "fuzz", "rules", "cli"]
+ORDER = ["unit", "fuzz", "rules", "cli", "real"]
 
 
 def main():

@@ -149,7 +149,7 @@ static void look_at_versions(struct finding *finding)
 static int fail_none(const struct finding *finding, int server_major, struct jb_error *err)
 {
     const struct postgres_client *newest = NULL;
-    if (finding->why.code != 0)
+    if (finding->why.code != 0 && finding->why.code != JB_ENOTFOUND)
         return jbi_fail(err, finding->why.code, "cannot see which pg_dump is installed: %s",
                         finding->why.text);
     for (size_t i = 0; i < finding->count; i++) {

@@ -11,6 +11,8 @@
 #include "repository/lay_out.h"
 #include "source/sqlite.h"
 
+#define ENCODING_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789"
+
 /* The name of the file that an artifact becomes: that of the database file, or what stands behind
  * "postgresql_" in the repository. NULL: the artifact is no database's. */
 static const char *base_of(const struct artifact *artifact)
@@ -189,7 +191,10 @@ static void tell_how_to_load(const struct database_target *target, const struct 
     const char *name = artifact->postgresql->database;
     scope_text hint = {0}, path = {0};
     jbi_text_addf(&path, "%s%s%s", target->to, jbi_ends_with(target->to, "/") ? "" : "/", place);
-    jbi_text_adds(&hint, "createdb ");
+    const char *encoding = artifact->postgresql->encoding;
+    jbi_text_adds(&hint, "createdb -T template0 ");
+    if (encoding != NULL && strspn(encoding, ENCODING_CHARS) == strlen(encoding))
+        jbi_text_addf(&hint, "-E %s ", encoding);
     add_quoted(&hint, name ? name : artifact->name);
     jbi_text_adds(&hint, "; pg_restore -j 2 -d ");
     add_database(&hint, name ? name : artifact->name);

@@ -100,8 +100,10 @@ static void read_facts(struct reader *r, const struct json *from, struct artifac
     facts->database_size = jbi_read_count(r, from, "database_size");
     facts->extensions = read_named(r, from, "extensions", "version", &facts->extension_count);
     facts->settings = read_named(r, from, "settings", "value", &facts->setting_count);
-    read_sequences(r, from, facts);
-    read_large_objects(r, from, &facts->large_objects);
+    if (facts->is_recoded) { /* else they are null: not known */
+        read_sequences(r, from, facts);
+        read_large_objects(r, from, &facts->large_objects);
+    }
     to->postgresql = facts;
 }
 

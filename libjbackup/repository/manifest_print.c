@@ -191,7 +191,9 @@ static bool put_facts(struct json *to, const struct postgresql_facts *facts)
            put_number(to, "database_size", facts->database_size) &&
            put_named(to, "extensions", facts->extensions, facts->extension_count, "version") &&
            put_named(to, "settings", facts->settings, facts->setting_count, "value") &&
-           put_sequences(to, facts) && put_large_objects(to, &facts->large_objects);
+           (facts->is_recoded
+                ? put_sequences(to, facts) && put_large_objects(to, &facts->large_objects)
+                : put_text(to, "sequences", NULL) && put_text(to, "large_objects", NULL));
 }
 
 /* An artifact that goes with another: the object at key, or null if there is none. */

@@ -87,6 +87,25 @@ static void say_unreadable(const struct capture *capture, const char *path, int 
                          "run the backup as a user who may read it, or exclude it");
 }
 
+/* What is short is ours or the system's, not the file: a backup that leaves files out for it is
+ * none. */
+static int check_shortage(const char *path, int why, struct jb_error *err)
+{
+    if (why != EMFILE && why != ENFILE && why != ENOMEM)
+        return JB_OK;
+    errno = why;
+    return jbi_fail_errno(err, JB_EIO, "cannot read \"%s\"", path);
+}
+
+static int pass_unreadable(const struct capture *capture, const char *path, int why,
+                           struct jb_error *err)
+{
+    int code = check_shortage(path, why, err);
+    if (code == JB_OK)
+        say_unreadable(capture, path, why);
+    return code;
+}
+
 static void say_outcome(const struct capture *capture, const char *path,
                         const struct archive_outcome *outcome)
 {
@@ -120,6 +139,8 @@ static int store(struct capture *capture, struct archive_item *item, int fd, str
 {
     struct archive_outcome outcome;
     int code = jbi_archive_add(capture->writer, item, fd, &outcome, err);
+    if (code == JB_OK && outcome.is_missing)
+        code = check_shortage(item->path, outcome.sys_errno, err);
     if (code < 0)
         return code;
     if (!outcome.is_missing)
@@ -151,10 +172,8 @@ static int store_file(struct capture *capture, const struct tree_entry *entry,
                       struct archive_item *item, struct jb_error *err)
 {
     scope_fd int fd = open_regular(entry, &item->st);
-    if (fd < 0) {
-        say_unreadable(capture, entry->path, errno);
-        return JB_OK;
-    }
+    if (fd < 0)
+        return pass_unreadable(capture, entry->path, errno, err);
     item->type = TAR_FILE;
     if (item->st.st_nlink > 1) {
         int code = jbi_hardlinks_find(capture->hardlinks, &item->st, item->path, &item->link, err);
@@ -172,10 +191,8 @@ static int store_symlink(struct capture *capture, const struct tree_entry *entry
 {
     char target[4097];
     ssize_t len = readlinkat(entry->dir_fd, entry->name, target, sizeof target);
-    if (len <= 0 || (size_t)len == sizeof target) {
-        say_unreadable(capture, entry->path, len < 0 ? errno : ENAMETOOLONG);
-        return JB_OK;
-    }
+    if (len <= 0 || (size_t)len == sizeof target)
+        return pass_unreadable(capture, entry->path, len < 0 ? errno : ENAMETOOLONG, err);
     target[len] = '\0';
     item->type = TAR_SYMLINK;
     item->link = target;
@@ -210,9 +227,9 @@ static int visit(void *user, const struct tree_entry *entry, struct jb_error *er
     struct capture *capture = user;
     jb_report *report = capture->job->report;
     if (entry->sys_errno != 0) {
-        if (!jbi_is_excluded(capture->source->exclude, entry->path, entry->is_listing))
-            say_unreadable(capture, entry->path, entry->sys_errno);
-        return TREE_GO_ON;
+        if (jbi_is_excluded(capture->source->exclude, entry->path, entry->is_listing))
+            return TREE_GO_ON;
+        return pass_unreadable(capture, entry->path, entry->sys_errno, err);
     }
     if (is_left_out(capture, entry))
         return TREE_SKIP;

@@ -2,6 +2,7 @@
 #include "source/codebase.h"
 
 #include <limits.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -362,6 +363,37 @@ static void hard_links_are_of_the_same_file_only(void)
     jbi_hardlinks_free(NULL);
 }
 
+/* With too few descriptors a backup fails; it never leaves files out and calls itself done. */
+static void a_shortage_of_descriptors_is_no_missing_file(void)
+{
+    struct artifact artifacts[2];
+    struct rlimit before, low;
+    int code = folder("code"), succeeded = 0, failed = 0;
+    make_tree(code);
+    REQUIRE(mkdirat(code, "c/d", 0700) == 0 && mkdirat(code, "c/d/e", 0700) == 0);
+    put(code, "c/d/e/deep", "deep");
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    low = before;
+    for (int spare = 0; spare < 20; spare++) {
+        char name[32];
+        snprintf(name, sizeof name, "category%d", spare);
+        jb_report *report = jbi_report_new();
+        int category = folder(name), next = dup(category);
+        close(next);
+        low.rlim_cur = (rlim_t)(next + spare);
+        REQUIRE(setrlimit(RLIMIT_NOFILE, &low) == 0);
+        int result = capture(report, category, artifacts);
+        REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+        succeeded += result == JB_OK;
+        failed += result < 0;
+        CHECK(result < 0 || (artifacts[0].files == 6 && report->finding_count == 0));
+        jb_report_free(report);
+        close(category);
+    }
+    CHECK(succeeded > 0 && failed > 3);
+    close(code);
+}
+
 int main(void)
 {
     RUN(a_tree_comes_back_as_it_was);
@@ -372,5 +404,6 @@ int main(void)
     RUN(any_flipped_byte_is_found);
     RUN(hard_links_are_of_the_same_file_only);
     jbi_arena_free(&arena);
+    RUN(a_shortage_of_descriptors_is_no_missing_file);
     return check_end();
 }
