@@ -247,7 +247,8 @@ static void a_dump_is_laid_out_with_what_belongs_to_it(void)
     CHECK_TEXT(jb_report_text(report, 1, "path"), "databases/users.dump");
     REQUIRE(has_finding(JB_INFO, "databases/users.dump"));
     CHECK_TEXT(jb_report_finding(report, jb_report_finding_count(report) - 1)->hint,
-               textf("createdb -T template0 'it'\\''s'; pg_restore -j 2 -d 'it'\\''s' %s/databases/users.dump",
+               textf("createdb -T template0 'it'\\''s'; pg_restore -j 2 -d 'it'\\''s' "
+                     "%s/databases/users.dump",
                      in_folder("to")));
     CHECK(restore(first, "alone", NULL, "users", 0) == JB_OK);
     CHECK(entries("alone") == 3 && holds("alone/users.dump", "a dump"));
