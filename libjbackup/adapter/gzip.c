@@ -135,11 +135,19 @@ static size_t zlib_deflate(z_stream *stream, bool is_last, const void *raw, size
     return is_whole ? stream->total_out : 0;
 }
 
+/*
+ * ISA-L 2.30 puts one of its first positions into its table by a hash of where its state lies in
+ * memory. Once in as many times as the table has slots that is the right one, and the output
+ * another, as good: equal content then does not give equal bytes. Its table is smaller for little
+ * content, so that goes to zlib, whose output never depends on addresses.
+ */
+#define ISAL_RAW_MIN (32u << 10)
+
 static size_t deflate_with_either(struct gzip *gzip, bool is_last, const void *raw, size_t len,
                                   void *out, size_t room)
 {
     size_t packed = 0;
-    if (is_isal_level(gzip->compression))
+    if (is_isal_level(gzip->compression) && len >= ISAL_RAW_MIN)
         packed = jbi_isal_deflate(gzip->isal, is_last, raw, len, out, room);
     return packed ? packed : zlib_deflate(&gzip->deflate, is_last, raw, len, out, room);
 }

@@ -8,7 +8,8 @@
 
 /*
  * gzip members (RFC 1952) that know their lengths, so that a reader can hop from one to the next.
- * No clock and no name in them: equal content gives equal bytes.
+ * No clock and no name in them: equal content gives equal bytes (with ISA-L, but for about one
+ * member in 30,000, see gzip.c).
  *
  *     1f 8b 08 04  00 00 00 00  XFL 03   12 00   'J' 'B' 08 00   total:4   raw:4
  *     magic, FEXTRA  no mtime      unix  extra   subfield        little endian
