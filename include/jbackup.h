@@ -170,21 +170,38 @@ JB_API JB_MUST_USE int backup_create(jb_project *project, const struct jb_backup
 
 /* ---- Verify -------------------------------------------------------------------------------- */
 
+/* How deep a verification goes. */
+enum jb_depth {
+    JB_DEPTH_CONTENT = 0, /* every member, entry, dump block and page decoded, digests compared */
+    JB_DEPTH_BYTES = 1,   /* checksums of the stored files */
+    JB_DEPTH_RESTORE = 2  /* content, then restored to a scratch place and compared again */
+};
+
 struct jb_verify_options {
     size_t size;
     const char *timestamp; /* NULL: every backup */
+    int depth;             /* enum jb_depth */
+    int latest;            /* 1: only the newest backup */
+    int sample;            /* of code archives only about so many percent; 0: all of it */
 };
 #define JB_VERIFY_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(struct jb_verify_options), NULL                                                     \
+        sizeof(struct jb_verify_options), NULL, 0, 0, 0                                            \
     }
 
 /* Reads every artifact in full: checksums, every member and entry of an archive decoded, file
- * digests against the index, every SQLite copy opened and its tables compared.
- * Figures: backups, artifacts, files, tables, bytes_read, duration_ms, bad (backups with an ERROR).
- * Rows: one per backup: timestamp, category, type, ok, artifacts, files, tables.
+ * digests against the index, every SQLite copy opened and its tables compared, every block of a
+ * PostgreSQL dump decoded and its tables compared. At JB_DEPTH_RESTORE all is restored, too: a
+ * dump into a new database on its server, or, where that can't be, on a throw-away one of our own,
+ * a SQLite database and the code into a temporary folder; and compared in all that a backup says.
+ * What was found is kept beside the backup (proof_TS.json) with its date.
+ * Figures: backups, artifacts, files, tables, bytes_read, bytes_restored, duration_ms, depth,
+ * sample, bad (backups with an ERROR), read_mb_s, restored_mb_s (0: not restored).
+ * Rows: one per backup: timestamp, category, type, ok, depth, artifacts, files, tables,
+ * duration_ms, restored_in (of PostgreSQL: where; or null).
  * No backup at all is an ERROR finding, never a pass; so is a manifest that can't be read, which
- * counts as a bad backup without a row. Expected codes: JB_EINVAL, JB_ENOTFOUND. */
+ * counts as a bad backup without a row, and what could not be compared. Expected codes: JB_EINVAL,
+ * JB_ENOTFOUND, JB_ECANCELED. */
 JB_API JB_MUST_USE int backup_verify(jb_project *project, const struct jb_verify_options *options,
                                      jb_report **report, struct jb_error *err);
 
@@ -228,7 +245,11 @@ struct jb_list_options {
 
 /* The backups, newest first.
  * Rows: timestamp, category, type, created_at, total_size, label, pinned, git_commit, databases
- * (names, separated by commas), files. A damaged manifest is an ERROR finding. */
+ * (names, separated by commas), files; and what verifications of it found: proof, which is
+ * "unchecked", "checked" (found equal by its bytes or content), "proved" (found equal when it was
+ * restored) or "broken" (until as deep a verification, of all of it, finds it equal), proof_at
+ * (when that was found, or null) and proof_depth ("bytes", "content", "restore", or null).
+ * A damaged manifest is an ERROR finding, damaged proofs are a WARNING. */
 JB_API JB_MUST_USE int jb_list(jb_project *project, const struct jb_list_options *options,
                                jb_report **report, struct jb_error *err);
 
@@ -245,7 +266,10 @@ struct jb_backup_ref {
  * (-1 unknown), path, manifest (the manifest itself, in the JSON only).
  * Rows: one per artifact (path, kind, name, size, raw_size, sha256; of a PostgreSQL database
  * server_version, encoding, snapshot_time, too) with field row = "artifact", then one per table
- * (database, schema, name, table_rows, sha256) with row = "table"; SQLite has no schema. */
+ * (database, schema, name, table_rows, sha256) with row = "table"; SQLite has no schema. Last
+ * one per verification that is remembered, newest first, with row = "proof": at, depth, result
+ * ("equal", "different", or "incomplete": something could not be compared), sample (percent), host,
+ * tool, duration_ms, files, tables, bytes_read, bytes_restored, findings (how many are kept). */
 JB_API JB_MUST_USE int jb_show(jb_project *project, const struct jb_backup_ref *backup,
                                jb_report **report, struct jb_error *err);
 

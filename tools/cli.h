@@ -103,7 +103,8 @@ void cli_help_command(const struct cli_tool *tool, const struct cli_command *com
 
 /* How one cell of a table is printed. */
 typedef void cli_format(FILE *out, const jb_report *report, size_t row, const char *key);
-cli_format cli_text, cli_count, cli_size, cli_time;
+cli_format cli_text, cli_count, cli_size, cli_time, cli_duration;
+cli_format cli_age; /* of a time: "3 days ago"; nothing if there is none */
 
 struct cli_column {
     const char *title;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define COLUMNS_MAX 12
 
@@ -117,6 +118,50 @@ void cli_time(FILE *out, const jb_report *report, size_t row, const char *key)
     }
     const char *offset = text + 19 + strcspn(text + 19, "+-Z");
     fprintf(out, "%.10s %.8s %s", text, text + 11, offset);
+}
+
+void cli_duration(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    char text[CLI_NUMBER_SIZE];
+    fputs(cli_duration_text(text, jb_report_number(report, row, key)), out);
+}
+
+/* The instant of a time such as "2024-07-08T14:30:22+02:00". */
+static bool read_time(const char *text, int64_t *unix_s)
+{
+    struct tm tm = {0};
+    int hours, minutes;
+    char sign;
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d%c%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+               &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &sign, &hours, &minutes) != 9)
+        return false;
+    tm.tm_year -= 1900;
+    tm.tm_mon -= 1;
+    int offset = (hours * 60 + minutes) * 60;
+    *unix_s = (int64_t)timegm(&tm) - (sign == '-' ? -offset : offset);
+    return true;
+}
+
+void cli_age(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    static const struct {
+        const char *noun;
+        int64_t seconds, most; /* of one; how many are told in this unit */
+    } units[] = {{"second", 1, 119}, {"minute", 60, 119}, {"hour", 3600, 47}, {"day", 86400, -1}};
+    char number[CLI_NUMBER_SIZE];
+    const char *text = jb_report_text(report, row, key);
+    int64_t at = 0;
+    size_t unit = 0;
+    if (text == NULL || !read_time(text, &at))
+        return;
+    int64_t age = (int64_t)time(NULL) - at;
+    if (age < 0) {
+        fputs("in the future", out);
+        return;
+    }
+    while (units[unit].most >= 0 && age / units[unit].seconds > units[unit].most)
+        unit++;
+    fprintf(out, "%s ago", cli_counted(number, age / units[unit].seconds, units[unit].noun));
 }
 
 static size_t columns_of(const char *text)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* jbackup: the tables of its options and commands, and the call behind each command. */
 #include <jbackup.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -21,6 +22,9 @@ static const struct cli_option options[OPTION_END - CLI_OWN_OPTIONS] = {
     OWN(OPTION_PATH) = {"path", "P", "only this file or folder of the code"},
     OWN(OPTION_DATABASE) = {"database", "NAME", "only this database"},
     OWN(OPTION_TYPE) = {"type", "TYPE", "full, database or codebase"},
+    OWN(OPTION_DEPTH) = {"depth", "D", "bytes, content (as without it) or restore"},
+    OWN(OPTION_LATEST) = {"latest", NULL, "only the newest backup"},
+    OWN(OPTION_SAMPLE) = {"sample", "N%", "of code archives only about so much"},
 };
 
 static int check_word(const char *what, const char *word, const char *const *words, size_t count,
@@ -73,15 +77,41 @@ static int call_list(const struct cli *cli, jb_project *project, jb_report **rep
     return jb_list(project, &wanted, report, err);
 }
 
+/* "5" or "5%". */
+static int take_percent(const char *text, int *out, struct jb_error *err)
+{
+    if (text == NULL)
+        return JB_OK;
+    char *end;
+    long percent = strtol(text, &end, 10);
+    end += *end == '%';
+    bool is_number = text[0] >= '0' && text[0] <= '9' && *end == '\0';
+    if (!is_number || percent < 1 || percent > 100)
+        return cli_usage(err, "a sample is from 1 to 100 percent, such as 10%",
+                         "option \"--sample\": \"%s\" is no such number", text);
+    *out = (int)percent;
+    return JB_OK;
+}
+
 static int call_verify(const struct cli *cli, jb_project *project, jb_report **report,
                        struct jb_error *err)
 {
+    static const char *const depths[] = {
+        [JB_DEPTH_CONTENT] = "content", [JB_DEPTH_BYTES] = "bytes", [JB_DEPTH_RESTORE] = "restore"};
     struct jb_verify_options wanted = JB_VERIFY_OPTIONS_INIT;
     const char *option = cli->value[OPTION_TIMESTAMP], *operand = cli->operand[0];
     if (option != NULL && operand != NULL && strcmp(option, operand) != 0)
         return cli_usage(err, "one run verifies one backup, or all of them",
                          "two timestamps given, \"%s\" and \"%s\"", option, operand);
     wanted.timestamp = option ? option : operand;
+    wanted.latest = cli->value[OPTION_LATEST] != NULL;
+    size_t depth = JB_DEPTH_CONTENT;
+    int code = check_word("depth", cli->value[OPTION_DEPTH], depths, 3, &depth, err);
+    if (code == JB_OK)
+        code = take_percent(cli->value[OPTION_SAMPLE], &wanted.sample, err);
+    if (code != JB_OK)
+        return code;
+    wanted.depth = (int)depth;
     return backup_verify(project, &wanted, report, err);
 }
 
@@ -199,12 +229,19 @@ static const struct cli_command commands[] = {
      call_backup, print_backup},
     {"list", "", CLI_BIT(OPTION_SIZE) | CLI_BIT(OPTION_CATEGORY), "list the backups, newest first",
      "One line each, with the fields\n"
-     "timestamp|category|type|created|databases|files|commit|pinned|label\n"
-     "and with --size the size after the type. On a terminal with a header, aligned.",
+     "timestamp|category|type|created|databases|files|commit|pinned|label|proof|since\n"
+     "and with --size the size after the type. On a terminal with a header, aligned.\n"
+     "The proof is what verifications have found: unchecked, checked, proved (by being\n"
+     "restored) or broken, and since when.",
      call_list, print_list},
-    {"verify", "[TS]", CLI_BIT(OPTION_TIMESTAMP), "read backups in full and compare all digests",
-     "All backups, or the one named. Every artifact is read and decoded, every file\n"
-     "and table compared with its digest. Status 1 if anything is damaged.",
+    {"verify", "[TS]",
+     CLI_BIT(OPTION_TIMESTAMP) | CLI_BIT(OPTION_DEPTH) | CLI_BIT(OPTION_LATEST) |
+         CLI_BIT(OPTION_SAMPLE),
+     "read backups in full and compare all digests",
+     "All backups, the one named, or the latest. Every artifact is read and decoded,\n"
+     "every file and table compared with its digest. With --depth restore all is also\n"
+     "restored to a scratch place and compared again. What was found is kept with the\n"
+     "backup, and \"list\" shows it. Status 1 if anything is damaged.",
      call_verify, print_verify},
     {"stats", "", 0, "sizes, counts and free space", NULL, call_stats, print_stats},
     {"cleanup", "", CLI_BIT(OPTION_DRY_RUN) | CLI_BIT(OPTION_WAIT),

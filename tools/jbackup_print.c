@@ -61,6 +61,16 @@ static void format_pinned(FILE *out, const jb_report *report, size_t row, const 
     fputs(jb_report_number(report, row, key) ? "pinned" : "", out);
 }
 
+/* What verifications say, and since when: "proved 3 days ago". */
+static void format_proof(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    fputs(text_of(report, row, key), out);
+    if (jb_report_text(report, row, "proof_at") != NULL) {
+        fputs(strcmp(text_of(report, row, key), "broken") == 0 ? ", found " : " ", out);
+        cli_age(out, report, row, "proof_at");
+    }
+}
+
 /* Tells on standard error, where it is in nobody's way, that a list is empty. */
 static void note(const char *text)
 {
@@ -76,12 +86,18 @@ void print_list(const struct cli *cli, const jb_report *report)
         {"FILES", "files", cli_count, true},         {"COMMIT", "git_commit", format_commit, false},
         {"PINNED", "pinned", format_pinned, false},  {"LABEL", "label", cli_text, false},
     };
+    const struct cli_column proof = {"PROOF", "proof", format_proof, false};
+    const struct cli_column state = {"PROOF", "proof", cli_text, false};
+    const struct cli_column since = {"SINCE", "proof_at", cli_text, false};
     const size_t size_column = 3;
-    struct cli_column wanted[COUNT(columns)];
+    struct cli_column wanted[COUNT(columns) + 2];
     size_t count = 0;
     for (size_t i = 0; i < COUNT(columns); i++)
         if (i != size_column || cli->value[OPTION_SIZE] != NULL)
             wanted[count++] = columns[i];
+    wanted[count++] = cli->is_table_padded ? proof : state;
+    if (!cli->is_table_padded)
+        wanted[count++] = since;
     cli_table(cli, report, NULL, wanted, count);
     if (jb_report_row_count(report) == 0)
         note("no backups yet; \"jbackup backup\" makes the first");
@@ -91,13 +107,19 @@ static void print_verified(const struct cli *cli, const jb_report *report, size_
 {
     char artifacts[CLI_NUMBER_SIZE], files[CLI_NUMBER_SIZE], tables[CLI_NUMBER_SIZE];
     bool is_good = jb_report_number(report, row, "ok") != 0;
-    printf("%s %s%s%s %s, %s: %s, %s, %s\n", text_of(report, row, "timestamp"),
+    bool is_proof = strcmp(text_of(report, row, "depth"), "restore") == 0;
+    const char *restored_in = text_of(report, row, "restored_in");
+    printf("%s %s%s%s %s, %s: %s, %s, %s%s%s\n", text_of(report, row, "timestamp"),
            cli_color(cli->is_out_colored, is_good ? CLI_GREEN : CLI_RED),
-           is_good ? "good" : "DAMAGED", cli_color(cli->is_out_colored, CLI_PLAIN),
-           text_of(report, row, "category"), text_of(report, row, "type"),
+           !is_good   ? "DAMAGED"
+           : is_proof ? "proved"
+                      : "good",
+           cli_color(cli->is_out_colored, CLI_PLAIN), text_of(report, row, "category"),
+           text_of(report, row, "type"),
            cli_counted(artifacts, jb_report_number(report, row, "artifacts"), "artifact"),
            cli_counted(files, jb_report_number(report, row, "files"), "file"),
-           cli_counted(tables, jb_report_number(report, row, "tables"), "table"));
+           cli_counted(tables, jb_report_number(report, row, "tables"), "table"),
+           *restored_in ? ", restored in " : "", restored_in);
 }
 
 static void print_all_good(const jb_report *report)
@@ -247,6 +269,31 @@ static void format_table(FILE *out, const jb_report *report, size_t row, const c
     fprintf(out, "%s%s%s", schema, *schema ? "." : "", text_of(report, row, key));
 }
 
+static void format_percent(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    fprintf(out, "%lld %%", (long long)jb_report_number(report, row, key));
+}
+
+/* The remembered verifications, newest first. */
+static void print_proofs(const struct cli *cli, const jb_report *report)
+{
+    static const struct cli_column columns[] = {
+        {"VERIFIED", "at", cli_time, false},
+        {"DEPTH", "depth", cli_text, false},
+        {"RESULT", "result", cli_text, false},
+        {"OF IT", "sample", format_percent, true},
+        {"FILES", "files", cli_count, true},
+        {"TABLES", "tables", cli_count, true},
+        {"READ", "bytes_read", cli_size, true},
+        {"RESTORED", "bytes_restored", cli_size, true},
+        {"TOOK", "duration_ms", cli_duration, true},
+        {"FINDINGS", "findings", cli_count, true},
+        {"BY", "tool", cli_text, false},
+        {"HOST", "host", cli_text, false},
+    };
+    cli_table(cli, report, "proof", columns, COUNT(columns));
+}
+
 void print_show(const struct cli *cli, const jb_report *report)
 {
     static const struct cli_column artifacts[] = {
@@ -278,9 +325,12 @@ void print_show(const struct cli *cli, const jb_report *report)
     print_line("made by", text_of(report, JB_FIGURES, "tool"));
     print_line("took", cli_duration_text(number, figure(report, "duration_ms")));
     print_line("manifest", text_of(report, JB_FIGURES, "path"));
-    putchar('\n');
+    printf("%-12s ", "proof");
+    format_proof(stdout, report, JB_FIGURES, "proof");
+    puts("\n");
     cli_table(cli, report, "artifact", artifacts, COUNT(artifacts));
     cli_table(cli, report, "table", tables, COUNT(tables));
+    print_proofs(cli, report);
 }
 
 /* ---- files, find, diff ---------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 /*
  * Connections to PostgreSQL. Invariant: nothing here waits for ever: libpq bounds connecting, the
  * server a statement, and where no answer comes at all the connection is given up. A session can't
- * write, prints nothing, and resolves names in pg_catalog only.
+ * write unless it is asked for, prints nothing, and resolves names in pg_catalog only.
  */
 #include "adapter/postgres.h"
 
@@ -22,6 +22,7 @@
 
 #define CONNECT_WAIT_S "15" /* for each host */
 #define ANSWER_WAIT_S  90   /* the server itself gives up after 60 */
+#define WRITE_WAIT_S   630  /* the same: making a database waits for a checkpoint */
 #define IPV6_CHARS     "0123456789abcdefABCDEF:."
 #define LOOK_MS        1000 /* how often TLS is asked for bytes that it holds back */
 
@@ -32,11 +33,14 @@ struct postgres_rows {
 /* The server's own limits could end a session that holds a snapshot for as long as a dump takes. */
 static const char session[] =
     "SET search_path = pg_catalog;"
-    "SET default_transaction_read_only = on;"
-    "SET statement_timeout = '60s'; SET lock_timeout = '60s';"
+    "SET lock_timeout = '60s';"
     "SELECT set_config('client_encoding', getdatabaseencoding(), false);"
     "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN"
     " ('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')";
+
+static const char reading[] =
+    "SET statement_timeout = '60s'; SET default_transaction_read_only = on";
+static const char writing[] = "SET statement_timeout = '10min'";
 
 static void drop_notice(void *unused, const char *message)
 {
@@ -176,20 +180,22 @@ static char *place_of(const PGconn *conn)
 
 /* What is said beside the URL; NULL: nothing. */
 struct beside {
-    const char *password, *connect_timeout, *sslmode, *passfile;
+    const char *password, *connect_timeout, *sslmode, *passfile, *database;
 };
 
 static PGconn *start(const char *url, const struct beside *beside)
 {
-    static const char *const keywords[] = {
-        "dbname", "fallback_application_name", "password", "connect_timeout", "sslmode", "passfile",
-        NULL};
+    static const char *const keywords[] = {"dbname",   "fallback_application_name",
+                                           "password", "connect_timeout",
+                                           "sslmode",  "passfile",
+                                           "dbname",   NULL};
     const char *const values[] = {url,
                                   "jbackup",
                                   beside->password,
                                   beside->connect_timeout,
                                   beside->sslmode,
                                   beside->passfile,
+                                  beside->database,
                                   NULL};
     return PQconnectStartParams(keywords, values, 1);
 }
@@ -232,7 +238,7 @@ static void choose_beside(const struct postgres_target *target, struct beside *b
  * of the server on our error output, both. */
 static PGconn *connect_to(const struct postgres_target *target)
 {
-    struct beside beside = {0};
+    struct beside beside = {.database = target->database};
     choose_beside(target, &beside);
     PGconn *conn = start(target->url, &beside);
     if (conn == NULL || PQstatus(conn) == CONNECTION_BAD)
@@ -242,10 +248,15 @@ static PGconn *connect_to(const struct postgres_target *target)
     return conn;
 }
 
-static int begin_session(struct postgres *postgres, struct jb_error *err)
+static int begin_session(struct postgres *postgres, bool is_writable, struct jb_error *err)
 {
     static const char what[] = "cannot begin a session with";
-    if (PQsetnonblocking(postgres->conn, 1) < 0 || !PQsendQuery(postgres->conn, session))
+    scope_text all = {0};
+    /* First the time limit, for the login may have one that is too short for the rest. */
+    jbi_text_addf(&all, "%s;%s", is_writable ? writing : reading, session);
+    if (all.failed)
+        return jbi_fail_memory(err);
+    if (PQsetnonblocking(postgres->conn, 1) < 0 || !PQsendQuery(postgres->conn, all.at))
         return fail_lost(postgres, what, err);
     PGresult *last = NULL;
     int code = read_results(postgres, what, &last, err);
@@ -259,7 +270,7 @@ int jbi_postgres_open(struct postgres **out, const struct postgres_target *targe
     struct postgres *postgres = calloc(1, sizeof *postgres);
     if (postgres == NULL)
         return jbi_fail_memory(err);
-    postgres->answer_wait_s = ANSWER_WAIT_S;
+    postgres->answer_wait_s = target->is_writable ? WRITE_WAIT_S : ANSWER_WAIT_S;
     postgres->conn = connect_to(target);
     postgres->place = postgres->conn != NULL ? place_of(postgres->conn) : NULL;
     int code = JB_OK;
@@ -269,7 +280,7 @@ int jbi_postgres_open(struct postgres **out, const struct postgres_target *targe
         code = jbi_postgres_fail(err, "cannot connect to", postgres->place,
                                  PQerrorMessage(postgres->conn));
     else
-        code = begin_session(postgres, err);
+        code = begin_session(postgres, target->is_writable, err);
     if (code < 0)
         jbi_postgres_close(postgres);
     else

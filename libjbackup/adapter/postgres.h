@@ -13,6 +13,8 @@
 struct postgres_target {
     const char *url;      /* postgresql://..., as jbi_postgres_url made it */
     const char *password; /* where the URL has none, before the environment and ~/.pgpass; NULL */
+    const char *database; /* instead of the URL's; NULL: that */
+    bool is_writable;     /* the session may write, and its statements take 10 min */
 };
 
 /* What a URL says; NULL: nothing, so libpq's defaults hold. */
@@ -33,8 +35,8 @@ int jbi_postgres_url(const char *text, const char *where, struct arena *arena,
 struct postgres;
 
 /* Connects; 15 s unless the URL says otherwise. The server's words in the error, one line, and a
- * hint. JB_EDATABASE. The session is read-only, its texts are the database's encoding, its
- * statements end after 60 s, its application_name is "jbackup". */
+ * hint. JB_EDATABASE. The session is read-only unless the target says otherwise, its texts are the
+ * database's encoding, its statements end after 60 s, its application_name is "jbackup". */
 int jbi_postgres_open(struct postgres **out, const struct postgres_target *target,
                       struct jb_error *err);
 void jbi_postgres_close(struct postgres *postgres); /* NULL is fine */
@@ -59,6 +61,13 @@ int jbi_postgres_row_count(const struct postgres_rows *rows);
 /* NULL: SQL NULL, or there is no such row. Borrowed from rows. */
 const char *jbi_postgres_value(const struct postgres_rows *rows, int row, int column);
 void jbi_postgres_rows_free(struct postgres_rows *rows); /* NULL is fine */
+
+/* A name or a text as a part of a statement, where it can't be a parameter: quoted by libpq, there
+ * is no other way into SQL. NULL: it is not in the connection's encoding, or out of memory. */
+const char *jbi_postgres_quote_name(const struct postgres *postgres, const char *name,
+                                    struct arena *arena);
+const char *jbi_postgres_quote_text(const struct postgres *postgres, const char *text,
+                                    struct arena *arena);
 
 /*
  * What lets a client program connect to the same server and database as this connection, its
@@ -86,11 +95,15 @@ struct postgres_tools {
     int major;
     const char *version;                           /* "15.4" */
     const char *pg_dump, *pg_restore, *pg_dumpall; /* absolute; pg_dumpall may be NULL */
+    const char *initdb, *postgres;                 /* the server's, beside them; may be NULL */
 };
 /* Of all pg_dump with a pg_restore beside it, on PATH and in the distributions' version folders,
  * the smallest version that is at least the server's major. A wrapper that chooses by itself is
  * passed over. JB_EUNSUPPORTED with the package to install in the hint. */
 int jbi_postgres_tools(int server_major, struct arena *arena, struct postgres_tools *out,
                        struct jb_error *err);
+/* The same of those that have initdb and postgres beside them, the least that is at least major. */
+int jbi_postgres_server_tools(int major, struct arena *arena, struct postgres_tools *out,
+                              struct jb_error *err);
 
 #endif

@@ -52,6 +52,8 @@ static const struct {
     {"row-level security", NULL,
      "back up as a role with BYPASSRLS, or as the owner of the table where it has no FORCE ROW "
      "LEVEL SECURITY: other roles see only a part of the rows"},
+    {"permission denied for large object", NULL,
+     "GRANT SELECT ON LARGE OBJECT ... TO the role, for each of them, or back up as their owner"},
     {"permission denied for", NULL,
      "let the role read everything (GRANT pg_read_all_data TO it, PostgreSQL 14 or newer; else "
      "GRANT SELECT on each table and USAGE on each schema), or back up as the owner"},
@@ -88,9 +90,19 @@ static const char *past_program(const char *line)
 /* A line that only goes with a message, or tells of no failure. */
 static bool is_aside(const char *line)
 {
-    static const char *const beginnings[] = {"warning:", "detail:", "hint:",  "WARNING:",
-                                             "NOTICE:",  "DETAIL:", "HINT:",  "LINE ",
-                                             "LOG:",     "INFO:",   "DEBUG:", "CONTEXT:"};
+    static const char *const beginnings[] = {"warning:",
+                                             "detail:",
+                                             "hint:",
+                                             "WARNING:",
+                                             "NOTICE:",
+                                             "DETAIL:",
+                                             "HINT:",
+                                             "LINE ",
+                                             "LOG:",
+                                             "INFO:",
+                                             "DEBUG:",
+                                             "CONTEXT:",
+                                             "could not change directory to "};
     const char *text = past_program(line);
     if (*text == '\n' || *text == '\t' || *text == ' ' || *text == '\0')
         return true;

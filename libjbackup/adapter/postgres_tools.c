@@ -172,26 +172,66 @@ static int fail_none(const struct finding *finding, int server_major, struct jb_
     return JB_EUNSUPPORTED;
 }
 
-int jbi_postgres_tools(int server_major, struct arena *arena, struct postgres_tools *out,
-                       struct jb_error *err)
+static int fail_no_server(int major, struct jb_error *err)
+{
+    jbi_fail(err, JB_EUNSUPPORTED,
+             "the programs of a PostgreSQL server (initdb, postgres) of version %d or newer are "
+             "not installed",
+             major);
+    jbi_hint(err,
+             "install the package postgresql-%d (Debian, Ubuntu) or postgresql%d-server (Red Hat), "
+             "or put their folder on PATH; no server needs to run",
+             major, major);
+    return JB_EUNSUPPORTED;
+}
+
+static void keep_servers(struct finding *finding)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < finding->count; i++) {
+        const char *folder = finding->clients[i].folder;
+        if (program_in(folder, "initdb", finding->arena) != NULL &&
+            program_in(folder, "postgres", finding->arena) != NULL)
+            finding->clients[kept++] = finding->clients[i];
+    }
+    finding->count = kept;
+}
+
+static int find_tools(int major, bool with_server, struct arena *arena, struct postgres_tools *out,
+                      struct jb_error *err)
 {
     struct finding finding = {.arena = arena};
     look_on_path(&finding);
     look_at_versions(&finding);
-    const struct postgres_client *best =
-        jbi_postgres_choose(finding.clients, finding.count, server_major);
+    if (with_server)
+        keep_servers(&finding);
+    const struct postgres_client *best = jbi_postgres_choose(finding.clients, finding.count, major);
     if (finding.failed)
         return jbi_fail_memory(err);
     if (best == NULL)
-        return fail_none(&finding, server_major, err);
+        return with_server ? fail_no_server(major, err) : fail_none(&finding, major, err);
     *out = (struct postgres_tools){
         .major = best->major,
         .version = jbi_arena_text(arena, best->version),
         .pg_dump = jbi_arena_printf(arena, "%s/pg_dump", best->folder),
         .pg_restore = jbi_arena_printf(arena, "%s/pg_restore", best->folder),
         .pg_dumpall = program_in(best->folder, "pg_dumpall", arena),
+        .initdb = program_in(best->folder, "initdb", arena),
+        .postgres = program_in(best->folder, "postgres", arena),
     };
     if (out->version != NULL && out->pg_dump != NULL && out->pg_restore != NULL)
         return JB_OK;
     return jbi_fail_memory(err);
+}
+
+int jbi_postgres_tools(int server_major, struct arena *arena, struct postgres_tools *out,
+                       struct jb_error *err)
+{
+    return find_tools(server_major, false, arena, out, err);
+}
+
+int jbi_postgres_server_tools(int major, struct arena *arena, struct postgres_tools *out,
+                              struct jb_error *err)
+{
+    return find_tools(major, true, arena, out, err);
 }

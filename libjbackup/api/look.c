@@ -7,6 +7,7 @@
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/scope.h"
+#include "repository/proof.h"
 
 int jb_list(jb_project *project, const struct jb_list_options *options, jb_report **report,
             struct jb_error *err)
@@ -60,6 +61,36 @@ static void show_tables(jb_report *report, const struct artifact *artifact)
     }
 }
 
+static void show_proof(jb_report *report, const struct proof *proof)
+{
+    char at[ISO_TIME_SIZE];
+    struct record *row = jbi_report_row(report);
+    jbi_iso_time(at, proof->at_us, false);
+    jbi_row_text(report, row, "row", "proof");
+    jbi_row_text(report, row, "at", at);
+    jbi_row_text(report, row, "depth", jbi_proof_depth_name(proof->depth));
+    jbi_row_text(report, row, "result", jbi_proof_result_name(proof->result));
+    jbi_row_number(report, row, "sample", proof->sample);
+    jbi_row_text(report, row, "host", proof->host);
+    jbi_row_text(report, row, "tool", proof->tool);
+    jbi_row_number(report, row, "duration_ms", proof->duration_ms);
+    jbi_row_number(report, row, "files", (int64_t)proof->files);
+    jbi_row_number(report, row, "tables", (int64_t)proof->tables);
+    jbi_row_number(report, row, "bytes_read", (int64_t)proof->bytes_read);
+    jbi_row_number(report, row, "bytes_restored", (int64_t)proof->bytes_restored);
+    jbi_row_number(report, row, "findings", (int64_t)proof->finding_count);
+}
+
+/* A damaged file was told of with the figures. */
+static int show_proofs(struct session *session, const struct manifest *backup, struct jb_error *err)
+{
+    struct proofs proofs;
+    int code = jbi_proofs_load(&session->repository, backup, &session->arena, NULL, &proofs, err);
+    for (size_t i = 0; code == JB_OK && i < proofs.count; i++)
+        show_proof(session->report, &proofs.list[i]);
+    return code;
+}
+
 static int show(struct session *session, const struct manifest *backup, struct jb_error *err)
 {
     jb_report *report = session->report;
@@ -82,7 +113,7 @@ static int show(struct session *session, const struct manifest *backup, struct j
         show_artifact(report, &backup->artifacts[i]);
     for (size_t i = 0; i < backup->artifact_count; i++)
         show_tables(report, &backup->artifacts[i]);
-    return JB_OK;
+    return show_proofs(session, backup, err);
 }
 
 /* What jb_show and jb_files have in common: all but what they tell of the backup. */

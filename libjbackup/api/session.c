@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "repository/proof.h"
 
 static int session_begin(struct session *session, jb_project *project, struct jb_error *err)
 {
@@ -118,6 +119,25 @@ int jbi_options_take(void *to, size_t known, const void *from, struct jb_error *
     return JB_OK;
 }
 
+static void describe_proofs(struct session *session, struct record *row,
+                            const struct manifest *backup)
+{
+    jb_report *report = session->report;
+    struct arena arena = {0};
+    struct proofs proofs;
+    char at[ISO_TIME_SIZE];
+    int64_t since = 0;
+    if (jbi_proofs_load(&session->repository, backup, &arena, report, &proofs, NULL) < 0)
+        report->failed = true;
+    const struct proof *deciding = jbi_proofs_deciding(&proofs);
+    jbi_row_text(report, row, "proof", jbi_proof_state_name(jbi_proofs_state(&proofs, &since)));
+    jbi_iso_time(at, since, false);
+    jbi_row_text(report, row, "proof_at", deciding ? at : NULL);
+    jbi_row_text(report, row, "proof_depth",
+                 deciding ? jbi_proof_depth_name(deciding->depth) : NULL);
+    jbi_arena_free(&arena);
+}
+
 void jbi_describe_backup(struct session *session, struct record *row, const struct manifest *backup)
 {
     jb_report *report = session->report;
@@ -141,4 +161,5 @@ void jbi_describe_backup(struct session *session, struct record *row, const stru
     jbi_row_text(report, row, "databases", databases.at ? databases.at : "");
     jbi_row_number(report, row, "files", code ? (int64_t)code->files : 0);
     jbi_text_free(&databases);
+    describe_proofs(session, row, backup);
 }

@@ -51,7 +51,7 @@ struct source_job jbi_session_job(struct session *session, const char *timestamp
  * are refused. from may be NULL. */
 int jbi_options_take(void *to, size_t known, const void *from, struct jb_error *err);
 
-/* Fields of a jb_list row, also the figures of jb_show. */
+/* Fields of a jb_list row, also the figures of jb_show; damaged proofs are a finding. */
 void jbi_describe_backup(struct session *session, struct record *row,
                          const struct manifest *backup);
 

@@ -1,33 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* backup_verify: every byte of every artifact read, and held against what the backup says. */
+/* backup_verify: artifacts looked at in the wanted depth, held against what the backup says, and
+ * the result kept with it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "adapter/digest.h"
 #include "api/scratch.h"
-#include "api/session.h"
+#include "api/verify_artifact.h"
 #include "base/clock.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "os/file.h"
-#include "source/codebase.h"
+#include "repository/proof.h"
+
+#define PROOF_WAIT_S 10 /* for a run that holds the repository */
 
 struct verify_run {
     struct session session;
     struct jb_verify_options options;
     int scratch_fd;
     struct source_checked total;
+    uint64_t bytes_restored;
     size_t backups, artifacts, bad;
 };
 
-/* Errors among the findings added since. */
-static size_t errors_since(const jb_report *report, size_t from)
+static enum proof_depth depth_of(int depth)
 {
-    size_t errors = report->findings_dropped > 0;
-    for (size_t i = from; i < report->finding_count; i++)
-        errors += report->findings[i].level >= JB_ERROR;
-    return errors;
+    return depth == JB_DEPTH_BYTES     ? PROOF_BYTES
+           : depth == JB_DEPTH_RESTORE ? PROOF_RESTORE
+                                       : PROOF_CONTENT;
 }
 
 /* The checksums file must be, to the byte, what the manifest implies, and have its digest. */
@@ -64,59 +67,21 @@ static int verify_checksums(struct verify_run *run, const struct manifest *backu
     return JB_OK;
 }
 
-static const struct source_ops *ops_of(const struct artifact *artifact)
+static void report_backup(const struct verification *v, bool is_ok, int64_t duration_ms)
 {
-    switch (artifact->kind) {
-    case ARTIFACT_SQLITE:
-        return &jbi_sqlite_source;
-    case ARTIFACT_POSTGRESQL:
-    case ARTIFACT_POSTGRESQL_SQL:
-    case ARTIFACT_POSTGRESQL_GLOBALS:
-        return &jbi_postgresql_source;
-    case ARTIFACT_CODEBASE:
-    case ARTIFACT_INDEX:
-        break;
-    }
-    return &jbi_codebase_source;
-}
-
-static int verify_artifact(struct verify_run *run, const struct manifest *backup,
-                           const struct artifact *artifact, struct source_checked *sum,
-                           struct jb_error *err)
-{
-    struct session *session = &run->session;
-    jb_report *report = session->report;
-    struct source_job job = jbi_session_job(session, backup->timestamp, run->scratch_fd);
-    struct source_checked checked = {0};
-    size_t before = report->finding_count;
-    int code =
-        ops_of(artifact)->check(&job, jbi_category_fd(session, backup), artifact, &checked, err);
-    if (code < 0)
-        return code;
-    if (checked.sha256_known && strcmp(checked.sha256, artifact->sha256) != 0)
-        jbi_finding(report, JB_ERROR, artifact->path,
-                    "its %llu bytes do not have the checksum in the manifest",
-                    (unsigned long long)checked.bytes_read);
-    else if (!checked.sha256_known && errors_since(report, before) == 0)
-        jbi_finding(report, JB_ERROR, artifact->path, "its checksum could not be taken");
-    sum->bytes_read += checked.bytes_read;
-    sum->files += checked.files;
-    sum->tables += checked.tables;
-    return JB_OK;
-}
-
-static void report_backup(struct verify_run *run, const struct manifest *backup, bool is_ok,
-                          const struct source_checked *sum)
-{
-    jb_report *report = run->session.report;
+    jb_report *report = v->session->report;
+    const struct manifest *backup = v->backup;
     struct record *row = jbi_report_row(report);
     jbi_row_text(report, row, "timestamp", backup->timestamp);
     jbi_row_text(report, row, "category", jbi_category_name(backup->category));
     jbi_row_text(report, row, "type", jbi_type_name(backup->type));
     jbi_row_bool(report, row, "ok", is_ok);
+    jbi_row_text(report, row, "depth", jbi_proof_depth_name(depth_of(v->depth)));
     jbi_row_number(report, row, "artifacts", (int64_t)backup->artifact_count);
-    jbi_row_number(report, row, "files", (int64_t)sum->files);
-    jbi_row_number(report, row, "tables", (int64_t)sum->tables);
+    jbi_row_number(report, row, "files", (int64_t)v->sum.files);
+    jbi_row_number(report, row, "tables", (int64_t)v->sum.tables);
+    jbi_row_number(report, row, "duration_ms", duration_ms);
+    jbi_row_text(report, row, "restored_in", v->restored_in);
 }
 
 /* A backup that another run removed while it was read is no damage. */
@@ -128,22 +93,117 @@ static bool is_removed(struct session *session, const struct manifest *backup)
            errno == ENOENT;
 }
 
+/* What is kept of the findings on one backup. */
+static void take_findings(const struct verification *v, size_t before, struct proof *proof)
+{
+    const jb_report *report = v->session->report;
+    size_t count = report->finding_count - before;
+    struct proof_finding *findings =
+        jbi_arena_alloc(&v->session->arena, (count + 1) * sizeof *findings);
+    for (size_t i = 0; findings != NULL && i < count; i++)
+        findings[i] = (struct proof_finding){
+            .level = report->findings[before + i].level,
+            .subject = report->findings[before + i].subject,
+            .message = report->findings[before + i].message,
+        };
+    proof->findings = findings;
+    proof->finding_count = findings ? count : 0;
+}
+
+/* Under the repository's lock, for a short time; a backup that runs may hold it for long. */
+static int add_proof(struct verification *v, const struct proof *proof, struct jb_error *err)
+{
+    struct session *session = v->session;
+    int lock_fd = -1;
+    if (session->repository.state_fd < 0)
+        return jbi_fail(err, JB_EIO, "the repository can't be written");
+    int code = jbi_repository_lock(&session->repository, PROOF_WAIT_S, "verify",
+                                   &session->project->hooks, &lock_fd, err);
+    if (code == JB_OK)
+        code = jbi_proof_add(&session->repository, v->backup, proof, &session->arena, err);
+    if (lock_fd >= 0) {
+        flock(lock_fd, LOCK_UN); /* a child may be holding a copy of the descriptor */
+        close(lock_fd);
+    }
+    return code;
+}
+
+/* A difference is one, whatever else could not be compared. */
+static enum proof_result result_of(const struct verification *v, size_t before)
+{
+    size_t errors = jbi_errors_since(v->session->report, before);
+    if (errors > v->incomplete)
+        return PROOF_DIFFERENT;
+    return errors > 0 ? PROOF_INCOMPLETE : PROOF_EQUAL;
+}
+
+/* The result stays with the backup. That it can't is no reason to fail. */
+static int keep_proof(struct verification *v, size_t before, int64_t duration_ms,
+                      struct jb_error *err)
+{
+    struct session *session = v->session;
+    struct jb_error why = {0};
+    char host[256] = "";
+    gethostname(host, sizeof host - 1);
+    struct proof proof = {
+        .at_us = jbi_now_us(),
+        .depth = depth_of(v->depth),
+        .result = result_of(v, before),
+        .sample = v->sample,
+        .host = host,
+        .tool = "jbackup " JBACKUP_VERSION,
+        .duration_ms = duration_ms,
+        .files = v->sum.files,
+        .tables = v->sum.tables,
+        .bytes_read = v->sum.bytes_read,
+        .bytes_restored = v->bytes_restored,
+    };
+    take_findings(v, before, &proof);
+    int code = add_proof(v, &proof, &why);
+    if (code == JB_ECANCELED || code == JB_ENOMEM) {
+        *err = why;
+        return code;
+    }
+    if (code < 0 && code != JB_ENOTFOUND)
+        jbi_finding(session->report, JB_INFO, v->backup->timestamp,
+                    "the result was not kept beside the backup: %s", why.text);
+    return JB_OK;
+}
+
+static void count_backup(struct verify_run *run, const struct verification *v, bool is_ok)
+{
+    run->backups++;
+    run->bad += !is_ok;
+    run->artifacts += v->backup->artifact_count;
+    run->total.bytes_read += v->sum.bytes_read;
+    run->total.files += v->sum.files;
+    run->total.tables += v->sum.tables;
+    run->bytes_restored += v->bytes_restored;
+}
+
 static int verify_backup(struct verify_run *run, const struct manifest *backup,
                          struct jb_error *err)
 {
     struct session *session = &run->session;
     jb_report *report = session->report;
-    struct source_checked sum = {0};
+    struct verification v = {
+        .session = session,
+        .backup = backup,
+        .depth = run->options.depth,
+        .sample = run->options.sample ? run->options.sample : 100,
+        .scratch_fd = run->scratch_fd,
+    };
+    int64_t begin_ms = jbi_monotonic_ms();
     size_t before = report->finding_count;
     int verdict_before = report->verdict;
     int code = verify_checksums(run, backup, err);
     for (size_t i = 0; i < backup->artifact_count && code == JB_OK; i++)
-        code = verify_artifact(run, backup, &backup->artifacts[i], &sum, err);
+        code = jbi_verify_artifact(&v, &backup->artifacts[i], err);
     if (code < 0)
         return code;
     if (backup->artifact_count == 0)
         jbi_finding(report, JB_ERROR, backup->timestamp, "the backup holds nothing");
-    bool is_ok = errors_since(report, before) == 0;
+    bool is_ok = jbi_errors_since(report, before) == 0;
     if (!is_ok && is_removed(session, backup)) {
         report->finding_count = before;
         report->verdict = verdict_before;
@@ -151,37 +211,55 @@ static int verify_backup(struct verify_run *run, const struct manifest *backup,
                     "it was removed while it was being verified");
         return JB_OK;
     }
-    run->backups++;
-    run->bad += !is_ok;
-    run->artifacts += backup->artifact_count;
-    run->total.bytes_read += sum.bytes_read;
-    run->total.files += sum.files;
-    run->total.tables += sum.tables;
-    report_backup(run, backup, is_ok, &sum);
-    return JB_OK;
+    int64_t duration_ms = jbi_monotonic_ms() - begin_ms;
+    count_backup(run, &v, is_ok);
+    report_backup(&v, is_ok, duration_ms);
+    return keep_proof(&v, before, duration_ms, err);
 }
 
-static int verify_all(struct verify_run *run, struct jb_error *err)
+static void count_damaged(struct verify_run *run, const char *timestamp, const char *why)
+{
+    jbi_finding(run->session.report, JB_ERROR, timestamp, "%s", why);
+    run->backups++;
+    run->bad++;
+}
+
+static int verify_one(struct verify_run *run, struct jb_error *err)
+{
+    const struct manifest *one;
+    struct jb_error why = {0};
+    int code = jbi_catalog_find(&run->session.catalog, run->options.timestamp, &one, &why);
+    if (code == JB_OK)
+        return verify_backup(run, one, err);
+    if (code == JB_ECORRUPT) {
+        count_damaged(run, run->options.timestamp, why.text);
+        return JB_OK;
+    }
+    *err = why;
+    return code;
+}
+
+/* A manifest that can't be read may be the latest if its name says so: that is no pass. */
+static void count_damaged_latest(struct verify_run *run)
+{
+    const struct catalog *catalog = &run->session.catalog;
+    const char *newest = catalog->count > 0 ? catalog->backups[0].timestamp : "";
+    for (size_t i = 0; i < catalog->damaged; i++) {
+        if (strcmp(catalog->damaged_timestamps[i], newest) > 0)
+            count_damaged(run, catalog->damaged_timestamps[i],
+                          "its manifest can't be read, and it may be the latest backup");
+    }
+}
+
+static int verify_many(struct verify_run *run, struct jb_error *err)
 {
     struct session *session = &run->session;
     const struct catalog *catalog = &session->catalog;
-    const struct manifest *one;
+    size_t count = run->options.latest && catalog->count > 1 ? 1 : catalog->count;
     int code = JB_OK;
-    if (run->options.timestamp != NULL) {
-        struct jb_error why = {0};
-        code = jbi_catalog_find(catalog, run->options.timestamp, &one, &why);
-        if (code == JB_OK)
-            return verify_backup(run, one, err);
-        if (code != JB_ECORRUPT)
-            *err = why;
-        bool is_damaged = code == JB_ECORRUPT;
-        if (is_damaged)
-            jbi_finding(session->report, JB_ERROR, run->options.timestamp, "%s", why.text);
-        run->backups += is_damaged;
-        run->bad += is_damaged;
-        return is_damaged ? JB_OK : code;
-    }
-    for (size_t i = 0; i < catalog->count && code == JB_OK; i++)
+    if (run->options.latest)
+        count_damaged_latest(run);
+    for (size_t i = 0; i < count && code == JB_OK; i++)
         code = verify_backup(run, &catalog->backups[i], err);
     if (code == JB_OK && catalog->count == 0 && catalog->damaged == 0) {
         jbi_finding(session->report, JB_ERROR, session->project->backup_dir,
@@ -191,18 +269,48 @@ static int verify_all(struct verify_run *run, struct jb_error *err)
     return code;
 }
 
+/* MB of 1,000,000 bytes per second. */
+static int64_t rate(uint64_t bytes, int64_t duration_ms)
+{
+    return duration_ms > 0 ? (int64_t)(bytes / 1000 / (uint64_t)duration_ms) : 0;
+}
+
 static void report_figures(struct verify_run *run)
 {
     jb_report *report = run->session.report;
     struct record *figures = &report->figures;
-    size_t damaged = run->options.timestamp == NULL ? run->session.catalog.damaged : 0;
+    int64_t duration_ms = jbi_monotonic_ms() - run->session.begin_ms;
+    bool is_all = run->options.timestamp == NULL && !run->options.latest;
+    size_t damaged = is_all ? run->session.catalog.damaged : 0;
     jbi_row_number(report, figures, "backups", (int64_t)(run->backups + damaged));
     jbi_row_number(report, figures, "artifacts", (int64_t)run->artifacts);
     jbi_row_number(report, figures, "files", (int64_t)run->total.files);
     jbi_row_number(report, figures, "tables", (int64_t)run->total.tables);
     jbi_row_number(report, figures, "bytes_read", (int64_t)run->total.bytes_read);
-    jbi_row_number(report, figures, "duration_ms", jbi_monotonic_ms() - run->session.begin_ms);
+    jbi_row_number(report, figures, "bytes_restored", (int64_t)run->bytes_restored);
+    jbi_row_number(report, figures, "duration_ms", duration_ms);
+    jbi_row_text(report, figures, "depth", jbi_proof_depth_name(depth_of(run->options.depth)));
+    jbi_row_number(report, figures, "sample", run->options.sample ? run->options.sample : 100);
+    jbi_row_number(report, figures, "read_mb_s", rate(run->total.bytes_read, duration_ms));
+    jbi_row_number(report, figures, "restored_mb_s", rate(run->bytes_restored, duration_ms));
     jbi_row_number(report, figures, "bad", (int64_t)(run->bad + damaged));
+}
+
+static int check_options(const struct jb_verify_options *options, struct jb_error *err)
+{
+    if (options->depth < JB_DEPTH_CONTENT || options->depth > JB_DEPTH_RESTORE)
+        return jbi_fail(err, JB_EINVAL, "no such depth of verification");
+    if (options->sample < 0 || options->sample > 100)
+        return jbi_fail(err, JB_EINVAL, "a sample is from 1 to 100 percent");
+    bool is_sample = options->sample > 0 && options->sample < 100;
+    if (is_sample && options->depth != JB_DEPTH_CONTENT) {
+        jbi_fail(err, JB_EINVAL, "a sample is taken at depth content only");
+        jbi_hint(err, "leave the sample out: at the other depths all is read");
+        return JB_EINVAL;
+    }
+    if (options->timestamp != NULL && options->latest)
+        return jbi_fail(err, JB_EINVAL, "one backup, or the latest: not both");
+    return JB_OK;
 }
 
 int backup_verify(jb_project *project, const struct jb_verify_options *options, jb_report **report,
@@ -211,15 +319,18 @@ int backup_verify(jb_project *project, const struct jb_verify_options *options, 
     struct verify_run run = {.options = JB_VERIFY_OPTIONS_INIT, .scratch_fd = -1};
     struct scratch scratch = SCRATCH_INIT;
     int code = jbi_options_take(&run.options, sizeof run.options, options, err);
+    if (code == JB_OK)
+        code = check_options(&run.options, err);
     if (code < 0)
         return code;
-    code = jbi_session_read(&run.session, project,
-                            run.options.timestamp == NULL ? JB_ERROR : JB_WARNING, err);
+    bool is_one = run.options.timestamp != NULL || run.options.latest;
+    code = jbi_session_read(&run.session, project, is_one ? JB_WARNING : JB_ERROR, err);
     if (code == JB_OK)
         code = jbi_scratch_begin(&scratch, run.session.repository.state_fd, run.session.err);
     run.scratch_fd = scratch.fd;
     if (code == JB_OK)
-        code = verify_all(&run, run.session.err);
+        code = run.options.timestamp != NULL ? verify_one(&run, run.session.err)
+                                             : verify_many(&run, run.session.err);
     if (code == JB_OK)
         report_figures(&run);
     jbi_scratch_end(&scratch);

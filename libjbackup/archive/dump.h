@@ -74,7 +74,8 @@ struct dump_contents {
 };
 
 /* Copies the dump that read gives, made with --compress=0, to the empty file out_fd, compressed and
- * with its offsets filled in. Does not fsync.
+ * with its offsets filled in. Does not fsync. out_fd -1: it is only taken account of, nothing is
+ * compressed or written.
  * JB_EUNSUPPORTED: a version of the format that we don't know; nothing was written.
  * JB_ECORRUPT: it is no such dump, or it is cut short; the text names the table. */
 int jbi_dump_pack(dump_read read, void *user, int out_fd, const struct dump_options *options,
@@ -95,5 +96,10 @@ struct dump_seen {
  * both cases the whole file has still been read for seen->sha256. */
 int jbi_dump_check(int in_fd, const struct dump_options *options, struct dump_contents *contents,
                    struct dump_seen *seen, struct jb_error *err);
+
+/* Reads the header and the table of contents alone: of the contents all but what the data says,
+ * tables and large objects. The file is read from its beginning. Codes as above. */
+int jbi_dump_look(int in_fd, const struct dump_options *options, struct dump_contents *contents,
+                  struct jb_error *err);
 
 #endif

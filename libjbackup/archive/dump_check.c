@@ -37,6 +37,7 @@ struct checking {
     struct jb_error *err;
 };
 
+/* For a look, which is not interested in the rest, sum is NULL. */
 static int read_file(void *user, void *to, size_t room, size_t *got, struct jb_error *err)
 {
     struct checking *c = user;
@@ -47,6 +48,8 @@ static int read_file(void *user, void *to, size_t room, size_t *got, struct jb_e
     *got = len > 0 ? (size_t)len : 0;
     if (len < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot read \"%s\"", c->options->name);
+    if (c->sum == NULL)
+        return JB_OK;
     jbi_digest_add(c->sum, to, *got);
     c->seen->bytes += *got;
     return JB_OK;
@@ -330,6 +333,27 @@ int jbi_dump_check(int in_fd, const struct dump_options *options, struct dump_co
     jbi_pieces_end(c.pieces);
     jbi_account_free(&c.account);
     jbi_digest_free(c.sum);
+    jbi_toc_free(&c.toc);
+    jbi_input_free(&c.in);
+    return code;
+}
+
+int jbi_dump_look(int in_fd, const struct dump_options *options, struct dump_contents *contents,
+                  struct jb_error *err)
+{
+    struct jb_error unwanted = {0};
+    struct checking c = {.fd = in_fd, .options = options, .contents = contents};
+    *contents = (struct dump_contents){0};
+    err = err ? err : &unwanted;
+    if (lseek(in_fd, 0, SEEK_SET) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot read \"%s\"", options->name);
+    int code = jbi_input_begin(&c.in, read_file, &c, options->name, err);
+    if (code == JB_OK) {
+        jbi_toc_header(&c.toc, &c.in, contents, options->arena);
+        if (c.in.code == JB_OK)
+            jbi_toc_entries(&c.toc, &c.in, contents, options->arena);
+        code = c.in.code;
+    }
     jbi_toc_free(&c.toc);
     jbi_input_free(&c.in);
     return code;

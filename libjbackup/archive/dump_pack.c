@@ -31,7 +31,7 @@ struct cargo {
 };
 
 struct output {
-    int fd;
+    int fd; /* -1: nothing is written */
     const char *name;
     unsigned char buffer[OUTPUT_ROOM];
     size_t len;
@@ -67,6 +67,8 @@ static int output_flush(struct output *out, struct jb_error *err)
 static int output_add(void *user, const unsigned char *from, size_t len, struct jb_error *err)
 {
     struct output *out = user;
+    if (out->fd < 0)
+        return JB_OK;
     out->position += len;
     int code = out->len + len > OUTPUT_ROOM ? output_flush(out, err) : JB_OK;
     if (code < 0)
@@ -195,7 +197,7 @@ static int submit(struct packing *p)
         jbi_account_object_data(&p->account, piece->raw, piece->raw_len);
     else
         jbi_account_table_data(&p->account, piece->raw, piece->raw_len);
-    jbi_pieces_submit(p->pieces, piece);
+    (p->out->fd < 0 ? jbi_pieces_give_back : jbi_pieces_submit)(p->pieces, piece);
     p->piece = NULL;
     return jbi_progress(p->options->hooks, p->options->step, p->contents->raw_size, 0, "bytes",
                         p->err);
@@ -363,8 +365,9 @@ static int pack_all(struct packing *p)
     jbi_toc_entries(&p->toc, &p->in, p->contents, p->options->arena);
     jbi_input_echo(&p->in, NULL, NULL);
     code = p->in.code < 0 ? p->in.code : pack_blocks(p);
-    if (code == JB_OK)
-        code = output_flush(p->out, p->err);
+    if (code < 0 || p->out->fd < 0)
+        return code;
+    code = output_flush(p->out, p->err);
     return code < 0 ? code : write_offsets(p);
 }
 

@@ -17,4 +17,11 @@ int jbi_archive_read(int fd, const struct members_options *options,
 int jbi_archive_read_from(int fd, const char *name, const struct index_entry *first,
                           const struct untar_visitor *visitor, void *user, struct jb_error *err);
 
+/* The lengths of the member that begins at offset, packed and raw; JB_ECORRUPT if none does. */
+int jbi_member_lengths(int fd, const char *name, uint64_t offset, uint32_t *total,
+                       uint32_t *raw_len, struct jb_error *err);
+/* Reads and decodes one member; *out is malloc'd. JB_ECORRUPT if it is damaged. */
+int jbi_member_read(int fd, const char *name, struct gzip *gzip, uint64_t offset, uint32_t *total,
+                    unsigned char **out, uint32_t *raw_len, struct jb_error *err);
+
 #endif

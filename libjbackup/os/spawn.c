@@ -21,6 +21,7 @@ static int set_attributes(posix_spawnattr_t *attributes)
     sigaddset(&defaults, SIGCHLD);
     sigaddset(&defaults, SIGINT);
     sigaddset(&defaults, SIGTERM);
+    sigaddset(&defaults, SIGQUIT);
     int failed = posix_spawnattr_setsigmask(attributes, &none);
     if (failed == 0)
         failed = posix_spawnattr_setsigdefault(attributes, &defaults);
@@ -39,6 +40,8 @@ static int set_descriptors(posix_spawn_file_actions_t *actions, const struct pro
     /* Copied onto itself, a descriptor is no longer close-on-exec. */
     for (size_t i = 0; i < start->kept_count && failed == 0; i++)
         failed = posix_spawn_file_actions_adddup2(actions, start->kept_fds[i], start->kept_fds[i]);
+    if (failed == 0 && start->folder != NULL)
+        failed = posix_spawn_file_actions_addchdir_np(actions, start->folder);
     return failed;
 }
 

@@ -256,3 +256,14 @@ int jbi_tree_walk(int root_fd, bool with_leaving, tree_visit visit, void *user,
     jbi_text_free(&walk.path);
     return code;
 }
+
+int jbi_tree_order(const char *a, const char *b)
+{
+    a = strcmp(a, ".") == 0 ? "" : a;
+    b = strcmp(b, ".") == 0 ? "" : b;
+    while (*a != '\0' && *a == *b)
+        a++, b++;
+    int rank_a = *a == '\0' ? 0 : *a == '/' ? 1 : 1 + (unsigned char)*a;
+    int rank_b = *b == '\0' ? 0 : *b == '/' ? 1 : 1 + (unsigned char)*b;
+    return rank_a - rank_b;
+}

@@ -33,4 +33,8 @@ typedef int (*tree_visit)(void *user, const struct tree_entry *entry, struct jb_
 int jbi_tree_walk(int root_fd, bool with_leaving, tree_visit visit, void *user,
                   struct jb_error *err);
 
+/* The order in which a walk visits paths (of files, or on entering): below, at or above 0. The root
+ * may be "." or "". */
+int jbi_tree_order(const char *a, const char *b);
+
 #endif

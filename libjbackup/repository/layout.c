@@ -95,6 +95,11 @@ void jbi_checksums_name(char to[LAYOUT_NAME_SIZE], const char *timestamp)
     snprintf(to, LAYOUT_NAME_SIZE, "checksums_%s.sha256", timestamp);
 }
 
+void jbi_proof_name(char to[LAYOUT_NAME_SIZE], const char *timestamp)
+{
+    snprintf(to, LAYOUT_NAME_SIZE, "proof_%s.json", timestamp);
+}
+
 void jbi_database_folder(char to[LAYOUT_NAME_SIZE], const char *timestamp)
 {
     snprintf(to, LAYOUT_NAME_SIZE, "db_%s", timestamp);
@@ -199,6 +204,9 @@ int jbi_timestamp_is_taken(const struct repository *repository, const char *time
     jbi_manifest_name(name, timestamp);
     int taken = is_name_taken(repository, name);
     jbi_checksums_name(name, timestamp);
+    if (taken == 0)
+        taken = is_name_taken(repository, name);
+    jbi_proof_name(name, timestamp);
     if (taken == 0)
         taken = is_name_taken(repository, name);
     for (size_t i = 0; i < sizeof forms / sizeof *forms && taken == 0; i++) {

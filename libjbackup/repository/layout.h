@@ -18,9 +18,9 @@
  *               postgresql_<name>.dump  postgresql_<name>.sql
  *               postgresql_globals.sql  postgresql_globals@<name>.sql
  *         codebase_TS.tar.gz  codebase_TS.index.jsonl.gz
- *         checksums_TS.sha256  manifest_TS.json
+ *         checksums_TS.sha256  manifest_TS.json  proof_TS.json
  *       RESTORE.txt  backup.log
- *       .jbackup/lock  .jbackup/staging/  .jbackup/pending
+ *       .jbackup/lock  .jbackup/staging/  .jbackup/pending  .jbackup/proof
  *
  * The <name> of a PostgreSQL database is not "globals" and holds no "@".
  */
@@ -37,6 +37,7 @@ bool jbi_type_parse(const char *name, int *out);
 #define LAYOUT_NAME_SIZE 64
 void jbi_manifest_name(char to[LAYOUT_NAME_SIZE], const char *timestamp);
 void jbi_checksums_name(char to[LAYOUT_NAME_SIZE], const char *timestamp);
+void jbi_proof_name(char to[LAYOUT_NAME_SIZE], const char *timestamp);
 void jbi_database_folder(char to[LAYOUT_NAME_SIZE], const char *timestamp); /* "db_TS" */
 /* Whether path is one that an artifact of backup TS may have, relative to the category folder: at
  * most one folder deep, printable UTF-8, no backslash; *kind (unless NULL) is what it then is. */
@@ -52,6 +53,7 @@ bool jbi_manifest_name_parse(const char *name, char timestamp[TIMESTAMP_SIZE]);
 #define STATE_LOCK    "lock"
 #define STATE_STAGING "staging"
 #define STATE_PENDING "pending"
+#define STATE_PROOF   "proof" /* on its way to its category */
 
 struct repository {
     char *path;                      /* absolute */

@@ -39,6 +39,7 @@ struct manifest {
     struct artifact *artifacts;     /* the .sql and the globals behind their dump, the index behind
                                        its code */
     size_t artifact_count;
+    char self_sha256[SHA256_HEX_SIZE]; /* its last line as it was read; "": not read */
 };
 
 #define MANIFEST_ARTIFACTS_MAX 4096
@@ -51,6 +52,10 @@ bool jbi_artifact_kind_is_database(enum artifact_kind kind);
 
 /* The manifest as text, malloc'd; NULL if out of memory. Texts that are not UTF-8 are escaped. */
 char *jbi_manifest_print(const struct manifest *manifest);
+
+/* The SHA-256 of what the manifest says, but for the pin: the same after pin and unpin, and in any
+ * time zone. False: out of memory. */
+bool jbi_manifest_digest(const struct manifest *manifest, char hex[SHA256_HEX_SIZE]);
 
 /* Reads text, which is hostile: every field checked, every path one that layout.h allows for this
  * timestamp, the digest of the manifest itself compared. name is for error texts. JB_ECORRUPT;

@@ -13,14 +13,12 @@
 #define LAST_LINE_START "\"manifest_sha256\": \""
 #define LAST_LINE_END   "\"}\n"
 #define LAST_LINE_SIZE  (sizeof LAST_LINE_START + SHA256_HEX_SIZE + sizeof LAST_LINE_END - 3)
-#define CREATED_MAX_US  (253370764800 * 1000000) /* the year 9999: four digits in any zone */
 
 static void read_metadata(struct reader *r, const struct json *from, struct manifest *m)
 {
     const char *timestamp = jbi_read_text(r, from, "timestamp");
     const char *type = jbi_read_text(r, from, "backup_type");
     const char *category = jbi_read_text(r, from, "category");
-    const char *created = jbi_read_text(r, from, "created_at");
     if (r->code < 0)
         return;
     if (!jbi_is_timestamp(timestamp))
@@ -31,9 +29,7 @@ static void read_metadata(struct reader *r, const struct json *from, struct mani
         jbi_refuse(r, "backup_type", "is not known");
     if (!jbi_category_parse(category, &m->category))
         jbi_refuse(r, "category", "is not known");
-    if (!jbi_iso_time_parse(created, &m->created_us) || m->created_us < 0 ||
-        m->created_us > CREATED_MAX_US)
-        jbi_refuse(r, "created_at", "is no time");
+    m->created_us = jbi_read_time(r, from, "created_at");
     m->git_commit = jbi_read_optional_text(r, from, "git_commit");
     m->git_branch = jbi_read_optional_text(r, from, "git_branch");
     bool is_known = !jbi_json_is_null(jbi_json_get(from, "git_dirty"));
@@ -132,9 +128,10 @@ static void check_whole(struct reader *r, const struct manifest *m)
         jbi_refuse(r, "backup_type", "does not fit what is in the backup");
 }
 
-static int check_digest(const char *text, size_t len, const char *name, struct jb_error *err)
+static int check_digest(const char *text, size_t len, const char *name, char hex[SHA256_HEX_SIZE],
+                        struct jb_error *err)
 {
-    char hex[SHA256_HEX_SIZE], line[LAST_LINE_SIZE + 1];
+    char line[LAST_LINE_SIZE + 1];
     if (len < LAST_LINE_SIZE)
         return jbi_fail(err, JB_ECORRUPT, "%s is damaged: it is cut short", name);
     scope_digest *digest = jbi_digest_new();
@@ -171,7 +168,7 @@ int jbi_manifest_parse(struct manifest *out, const char *text, size_t len, const
     *out = (struct manifest){0};
     if (len > MANIFEST_SIZE_MAX)
         return jbi_fail(err, JB_ECORRUPT, "%s is larger than a manifest may be", name);
-    int code = check_digest(text, len, name, err);
+    int code = check_digest(text, len, name, out->self_sha256, err);
     if (code < 0)
         return code;
     scope_json *root = NULL;

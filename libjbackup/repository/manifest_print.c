@@ -277,14 +277,35 @@ static char *with_digest(const char *text)
     return printed;
 }
 
-char *jbi_manifest_print(const struct manifest *manifest)
+static bool put_manifest(struct json *root, const struct manifest *manifest)
 {
-    scope_json *root = jbi_json_object();
     struct json *metadata = jbi_json_object(), *results = jbi_json_object();
     bool ok = jbi_json_set(root, "metadata", metadata);
     ok = jbi_json_set(root, "backup_results", results) && ok;
-    if (!ok || !put_metadata(metadata, manifest) || !put_results(results, manifest))
-        return NULL;
-    scope_free char *text = jbi_json_print(root, 2);
+    return ok && put_metadata(metadata, manifest) && put_results(results, manifest);
+}
+
+char *jbi_manifest_print(const struct manifest *manifest)
+{
+    scope_json *root = jbi_json_object();
+    scope_free char *text = put_manifest(root, manifest) ? jbi_json_print(root, 2) : NULL;
     return text ? with_digest(text) : NULL;
+}
+
+bool jbi_manifest_digest(const struct manifest *manifest, char hex[SHA256_HEX_SIZE])
+{
+    scope_json *root = jbi_json_object();
+    scope_digest *digest = jbi_digest_new();
+    if (digest == NULL || !put_manifest(root, manifest))
+        return false;
+    struct json *metadata = jbi_json_get(root, "metadata");
+    bool ok = jbi_json_set_bool(metadata, "pinned", false) &&
+              jbi_json_set_int(metadata, "created_at", manifest->created_us);
+    scope_free char *text = ok ? jbi_json_print(root, 0) : NULL;
+    if (text == NULL)
+        return false;
+    jbi_digest_begin(digest);
+    jbi_digest_add(digest, text, strlen(text));
+    jbi_digest_end(digest, hex);
+    return true;
 }

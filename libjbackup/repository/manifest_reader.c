@@ -10,6 +10,7 @@
 #include "base/text.h"
 
 #define DURATION_MAX_S 1e9
+#define TIME_MAX_US    (253370764800 * 1000000) /* the year 9999: four digits in any zone */
 
 void jbi_refuse(struct reader *r, const char *key, const char *why)
 {
@@ -90,6 +91,15 @@ int64_t jbi_read_ms(struct reader *r, const struct json *from, const char *key)
     else if (!(seconds >= 0 && seconds <= DURATION_MAX_S))
         jbi_refuse(r, key, "is no duration");
     return r->code == JB_OK ? (int64_t)(seconds * 1000 + 0.5) : 0;
+}
+
+int64_t jbi_read_time(struct reader *r, const struct json *from, const char *key)
+{
+    int64_t us = 0;
+    const char *text = jbi_read_text(r, from, key);
+    if (r->code == JB_OK && (!jbi_iso_time_parse(text, &us) || us < 0 || us > TIME_MAX_US))
+        jbi_refuse(r, key, "is no time");
+    return r->code == JB_OK ? us : 0;
 }
 
 bool jbi_read_bool(struct reader *r, const struct json *from, const char *key)

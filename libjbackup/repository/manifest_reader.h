@@ -5,10 +5,10 @@
 #include "adapter/json.h"
 #include "repository/manifest.h"
 
-/* Where the reading of a manifest is: the first failure stays in code, and the functions below do
- * nothing after it. */
+/* Where the reading of a manifest, or of its proofs, is: the first failure stays in code, and the
+ * functions below do nothing after it. */
 struct reader {
-    const char *name;  /* of the manifest */
+    const char *name;  /* of the file */
     const char *where; /* of the object in it */
     const char *timestamp;
     struct arena *arena;
@@ -28,7 +28,8 @@ const char *jbi_read_optional_text(struct reader *r, const struct json *from, co
 int64_t jbi_read_integer(struct reader *r, const struct json *from, const char *key); /* any */
 int64_t jbi_read_number(struct reader *r, const struct json *from, const char *key);
 uint64_t jbi_read_count(struct reader *r, const struct json *from, const char *key);
-int64_t jbi_read_ms(struct reader *r, const struct json *from, const char *key); /* of seconds */
+int64_t jbi_read_ms(struct reader *r, const struct json *from, const char *key);   /* of seconds */
+int64_t jbi_read_time(struct reader *r, const struct json *from, const char *key); /* in us */
 bool jbi_read_bool(struct reader *r, const struct json *from, const char *key);
 /* 64 hexadecimal digits after the prefix; with is_optional null gives "". */
 void jbi_read_sha256(struct reader *r, const struct json *from, const char *key, const char *prefix,

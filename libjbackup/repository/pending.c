@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The note of an unfinished change, and what a crash left. Invariant: a file is swept only if a
- * note names it, its name is one of ours, and its backup has no manifest. */
+ * note names it or its backup, its name is one of ours, and its backup has no manifest. */
 #include "repository/pending.h"
 
 #include <errno.h>
@@ -27,17 +27,22 @@ static const char *const op_names[] = {"publish", "remove"};
 int jbi_pending_of(struct pending *out, enum pending_op op, const struct manifest *manifest,
                    struct arena *arena, struct jb_error *err)
 {
-    char checksums[LAYOUT_NAME_SIZE];
+    char checksums[LAYOUT_NAME_SIZE], proof[LAYOUT_NAME_SIZE];
     *out = (struct pending){.op = op, .category = manifest->category};
     memcpy(out->timestamp, manifest->timestamp, TIMESTAMP_SIZE);
-    out->files = jbi_arena_alloc(arena, (manifest->artifact_count + 1) * sizeof *out->files);
+    out->files = jbi_arena_alloc(arena, (manifest->artifact_count + 2) * sizeof *out->files);
     if (out->files == NULL)
         return jbi_fail_memory(err);
     for (size_t i = 0; i < manifest->artifact_count; i++)
         out->files[out->count++] = manifest->artifacts[i].path;
     jbi_checksums_name(checksums, manifest->timestamp);
-    out->files[out->count] = jbi_arena_text(arena, checksums);
-    return out->files[out->count++] ? JB_OK : jbi_fail_memory(err);
+    out->files[out->count++] = jbi_arena_text(arena, checksums);
+    if (op == PENDING_REMOVE) { /* a new backup has no proof yet */
+        jbi_proof_name(proof, manifest->timestamp);
+        out->files[out->count++] = jbi_arena_text(arena, proof);
+    }
+    bool is_complete = out->files[manifest->artifact_count] && out->files[out->count - 1];
+    return is_complete ? JB_OK : jbi_fail_memory(err);
 }
 
 int jbi_pending_save(const struct repository *repository, const struct pending *pending,
@@ -60,9 +65,11 @@ int jbi_pending_save(const struct repository *repository, const struct pending *
 
 static bool is_file_of(const char *path, const char *timestamp)
 {
-    char checksums[LAYOUT_NAME_SIZE];
+    char checksums[LAYOUT_NAME_SIZE], proof[LAYOUT_NAME_SIZE];
     jbi_checksums_name(checksums, timestamp);
-    return jbi_is_artifact_path(path, timestamp) || strcmp(path, checksums) == 0;
+    jbi_proof_name(proof, timestamp);
+    return jbi_is_artifact_path(path, timestamp) || strcmp(path, checksums) == 0 ||
+           strcmp(path, proof) == 0;
 }
 
 static bool note_op(const struct json *note, enum pending_op *op)

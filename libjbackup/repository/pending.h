@@ -8,7 +8,8 @@
 /*
  * The note of what is about to appear or to go, .jbackup/pending:
  *   {"op": "publish" | "remove", "category": "daily", "timestamp": TS, "files": [path, ...]}
- * files are relative to the category folder, the manifest not among them: as long as it is there,
+ * files are relative to the category folder, the manifest not among them, the proof of a backup
+ * that goes is: as long as it is there,
  * the backup is there, and the note means nothing.
  */
 enum pending_op { PENDING_PUBLISH, PENDING_REMOVE };

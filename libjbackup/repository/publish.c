@@ -173,7 +173,11 @@ static int check_absent(const struct publishing *p, const char *name, struct jb_
 
 static int check_place_is_free(const struct publishing *p, struct jb_error *err)
 {
+    char proof[LAYOUT_NAME_SIZE];
+    jbi_proof_name(proof, p->manifest->timestamp);
     int code = check_absent(p, p->manifest_name, err);
+    if (code == JB_OK)
+        code = check_absent(p, proof, err);
     if (code == JB_OK)
         code = check_absent(p, p->checksums_name, err);
     if (code == JB_OK && p->database_folder[0] != '\0')

@@ -52,7 +52,7 @@ int jbi_repository_remove_damaged(struct repository *repository, enum category c
                                   const char *timestamp, uint64_t *freed, jb_report *report,
                                   struct jb_error *err);
 
-/* Bytes that the removal would free (artifacts with one link). */
+/* Bytes that the removal would free (artifacts with one link, and the proof). */
 uint64_t jbi_backup_freed_bytes(const struct repository *repository,
                                 const struct manifest *manifest);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Takes backups away. Invariant: the manifest goes first, so there is never a backup that is listed
- * and not whole; only files that the manifest or a note names are removed. */
+ * and not whole; only files that the manifest or a note names, and their proof, are removed. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -74,8 +74,12 @@ int jbi_pending_sweep(const struct repository *repository, const struct pending 
 {
     int category_fd = repository->category_fd[pending->category], code = JB_OK;
     uint64_t bytes = 0;
+    char proof[LAYOUT_NAME_SIZE];
+    jbi_proof_name(proof, pending->timestamp);
     for (size_t i = 0; i < pending->count && code == JB_OK; i++)
         code = sweep_file(category_fd, pending->files[i], &bytes, report, err);
+    if (code == JB_OK) /* also if the note does not name it */
+        code = sweep_file(category_fd, proof, &bytes, report, err);
     if (code == JB_OK)
         code = sweep_database_folder(category_fd, pending->timestamp, report, err);
     if (code == JB_OK && fsync(category_fd) < 0)
@@ -174,6 +178,7 @@ int jbi_repository_remove_damaged(struct repository *repository, enum category c
 uint64_t jbi_backup_freed_bytes(const struct repository *repository,
                                 const struct manifest *manifest)
 {
+    char proof[LAYOUT_NAME_SIZE];
     uint64_t bytes = 0;
     for (size_t i = 0; i < manifest->artifact_count; i++) {
         const char *base = NULL;
@@ -182,5 +187,6 @@ uint64_t jbi_backup_freed_bytes(const struct repository *repository,
         if (folder >= 0)
             bytes += last_link_size(folder, base);
     }
-    return bytes;
+    jbi_proof_name(proof, manifest->timestamp);
+    return bytes + last_link_size(repository->category_fd[manifest->category], proof);
 }

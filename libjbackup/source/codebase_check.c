@@ -10,6 +10,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "os/file.h"
+#include "os/tree.h"
 #include "source/codebase_follow.h"
 #include "source/codebase_links.h"
 
@@ -50,9 +51,13 @@ static int check_entry(void *user, const struct tar_entry *entry, uint64_t offse
     }
     char difference[FOLLOW_DIFFERENCE_SIZE], message[256];
     jbi_follow_compare(&check->follow, entry, difference);
-    if (strcmp(entry->path, check->follow.expected.path) != 0) {
-        say(check, check->follow.expected.path,
-            "it is in the index, but not at its place in the archive");
+    int order = jbi_tree_order(entry->path, check->follow.expected.path);
+    if (order != 0) {
+        if (order < 0)
+            say(check, entry->path, "it is in the archive, but not in the index");
+        else
+            say(check, check->follow.expected.path,
+                "it is in the index, but not at its place in the archive");
         check->in_step = false;
         return JB_OK;
     }

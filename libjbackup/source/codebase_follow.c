@@ -3,9 +3,37 @@
 #include "source/codebase_follow.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/scope.h"
+#include "os/file.h"
+
+int jbi_follow_check_index(int index_fd, const struct artifact *index, struct jb_error *err)
+{
+    enum { PIECE = 64 * 1024 };
+    char sha256[SHA256_HEX_SIZE];
+    scope_digest *digest = jbi_digest_new();
+    scope_free unsigned char *buffer = malloc(PIECE);
+    uint64_t offset = 0;
+    ssize_t got;
+    if (digest == NULL || buffer == NULL)
+        return jbi_fail_memory(err);
+    jbi_digest_begin(digest);
+    while ((got = jbi_pread_full(index_fd, buffer, PIECE, offset)) > 0) {
+        jbi_digest_add(digest, buffer, (size_t)got);
+        offset += (uint64_t)got;
+    }
+    if (got < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot read \"%s\"", index->path);
+    jbi_digest_end(digest, sha256);
+    if (strcmp(sha256, index->sha256) == 0)
+        return JB_OK;
+    jbi_fail(err, JB_ECORRUPT, "\"%s\" does not have the checksum in the manifest", index->path);
+    jbi_hint(err, "restore from another backup, or from this archive with tar: see RESTORE.txt");
+    return JB_ECORRUPT;
+}
 
 int jbi_follow_begin(struct follow *follow, int index_fd, const char *index_name, const char *below,
                      struct jb_error *err)

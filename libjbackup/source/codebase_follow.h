@@ -13,6 +13,10 @@ struct follow {
     struct index_entry expected;
 };
 
+/* The index decides what counts as right, so it must be the one that the manifest names:
+ * JB_ECORRUPT if it does not have that checksum. */
+int jbi_follow_check_index(int index_fd, const struct artifact *index, struct jb_error *err);
+
 int jbi_follow_begin(struct follow *follow, int index_fd, const char *index_name, const char *below,
                      struct jb_error *err);
 void jbi_follow_end(struct follow *follow);

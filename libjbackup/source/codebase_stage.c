@@ -212,32 +212,6 @@ static int stage_all(struct stage *stage, const struct opened *opened, struct jb
     return code;
 }
 
-/* The index decides what counts as right, so it must be the one that the manifest names. */
-static int check_index_digest(int index_fd, const struct artifact *index, struct jb_error *err)
-{
-    enum { PIECE = 64 * 1024 };
-    char sha256[SHA256_HEX_SIZE];
-    scope_digest *digest = jbi_digest_new();
-    scope_free unsigned char *buffer = malloc(PIECE);
-    uint64_t offset = 0;
-    ssize_t got;
-    if (digest == NULL || buffer == NULL)
-        return jbi_fail_memory(err);
-    jbi_digest_begin(digest);
-    while ((got = jbi_pread_full(index_fd, buffer, PIECE, offset)) > 0) {
-        jbi_digest_add(digest, buffer, (size_t)got);
-        offset += (uint64_t)got;
-    }
-    if (got < 0)
-        return jbi_fail_errno(err, JB_EIO, "cannot read \"%s\"", index->path);
-    jbi_digest_end(digest, sha256);
-    if (strcmp(sha256, index->sha256) == 0)
-        return JB_OK;
-    jbi_fail(err, JB_ECORRUPT, "\"%s\" does not have the checksum in the manifest", index->path);
-    jbi_hint(err, "restore from another backup, or from this archive with tar: see RESTORE.txt");
-    return JB_ECORRUPT;
-}
-
 int jbi_codebase_stage(const struct source_job *job, int category_fd,
                        const struct artifact *archive, const struct artifact *index, int dir_fd,
                        const char *path, struct codebase_staged *staged, struct jb_error *err)
@@ -249,7 +223,7 @@ int jbi_codebase_stage(const struct source_job *job, int category_fd,
     if (code == JB_OK)
         code = jbi_open_regular(category_fd, index->path, &index_fd, err);
     if (code == JB_OK)
-        code = check_index_digest(index_fd, index, err);
+        code = jbi_follow_check_index(index_fd, index, err);
     if (code == JB_OK)
         code = jbi_place_new(&stage.place, dir_fd, err);
     if (code < 0)

@@ -7,67 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "adapter/digest.h"
 #include "base/error.h"
 #include "base/report.h"
 #include "base/scope.h"
 #include "os/file.h"
 #include "source/names.h"
+#include "source/postgresql_compare.h"
 #include "source/postgresql_stream.h"
+#include "source/stored.h"
 #include "source/tables.h"
-
-#define READ_SIZE (1u << 20)
-
-/* Reads all of the file, which makes its checksum known. */
-static int check_bytes(const struct source_job *job, int fd, const struct artifact *artifact,
-                       struct source_checked *checked, struct jb_error *err)
-{
-    scope_free unsigned char *buffer = malloc(READ_SIZE);
-    scope_digest *digest = jbi_digest_new();
-    if (buffer == NULL || digest == NULL)
-        return jbi_fail_memory(err);
-    jbi_digest_begin(digest);
-    for (;;) {
-        ssize_t len = jbi_read_full(fd, buffer, READ_SIZE);
-        if (len < 0) {
-            struct jb_error reason = {0};
-            jbi_fail_errno(&reason, JB_EIO, "cannot read it");
-            jbi_finding(job->report, JB_ERROR, artifact->path, "%s", reason.text);
-            return JB_OK;
-        }
-        jbi_digest_add(digest, buffer, (size_t)len);
-        checked->bytes_read += (uint64_t)len;
-        int code = jbi_progress(job->hooks, "check database", checked->bytes_read, artifact->size,
-                                "bytes", err);
-        if (code < 0)
-            return code;
-        if ((size_t)len < READ_SIZE)
-            break;
-    }
-    jbi_digest_end(digest, checked->sha256);
-    checked->sha256_known = true;
-    return JB_OK;
-}
-
-static bool is_same_objects(const struct large_objects *a, const struct large_objects *b)
-{
-    return a->count == b->count && a->bytes == b->bytes && strcmp(a->sha256, b->sha256) == 0;
-}
-
-static void compare_sequences(const struct source_job *job, const struct artifact *artifact,
-                              const struct dump_contents *contents)
-{
-    const struct postgresql_facts *facts = artifact->postgresql;
-    bool is_same = facts->sequence_count == contents->sequence_count;
-    for (size_t i = 0; i < facts->sequence_count && is_same; i++) {
-        const struct sequence *was = &facts->sequences[i], *is = &contents->sequences[i];
-        is_same = strcmp(was->name, is->name) == 0 && was->value == is->value &&
-                  was->is_called == is->is_called;
-    }
-    if (!is_same)
-        jbi_finding(job->report, JB_ERROR, artifact->path,
-                    "its sequences differ from what was backed up");
-}
 
 static int compare_contents(const struct source_job *job, const struct artifact *artifact,
                             struct dump_contents *contents, struct source_checked *checked,
@@ -76,18 +24,8 @@ static int compare_contents(const struct source_job *job, const struct artifact 
     int code = jbi_utf8_names(contents, job->arena, err);
     if (code < 0)
         return code;
-    size_t before = job->report->finding_count;
-    jbi_definitions_compare(job, artifact, contents->definitions, contents->definition_count);
-    bool is_named = job->report->finding_count > before;
-    if (!is_named && strcmp(contents->schema_sha256, artifact->schema_sha256) != 0)
-        jbi_finding(job->report, JB_ERROR, artifact->path,
-                    "its schema differs from what was backed up");
-    if (!is_same_objects(&contents->large_objects, &artifact->postgresql->large_objects))
-        jbi_table_finding(job, artifact, NULL, "large objects",
-                          "their content differs from what was backed up");
-    compare_sequences(job, artifact, contents);
-    checked->tables += contents->table_count;
-    return jbi_tables_compare(job, artifact, contents->tables, contents->table_count, err);
+    jbi_postgresql_compare_schema(job, artifact, contents);
+    return jbi_postgresql_compare_data(job, artifact, contents, checked, err);
 }
 
 static int check_dump(const struct source_job *job, int fd, const struct artifact *artifact,
@@ -133,7 +71,7 @@ static int check_as_is(const struct source_job *job, int fd, const struct artifa
         jbi_finding(job->report, JB_WARNING, artifact->path,
                     "only its checksum was compared, not its tables: %s", reason.text);
         jbi_finding_hint(job->report, "%s", reason.hint);
-        return code == JB_EUNSUPPORTED ? check_bytes(job, fd, artifact, checked, err) : code;
+        return code == JB_EUNSUPPORTED ? jbi_stored_read(job, fd, artifact, checked, err) : code;
     }
     const struct postgres_login login = {.passfile_fd = -1};
     const struct postgresql_dump dump = {
@@ -152,7 +90,7 @@ static int check_as_is(const struct source_job *job, int fd, const struct artifa
     }
     if (code == JB_OK && lseek(fd, 0, SEEK_SET) < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot read \"%s\"", artifact->path);
-    return code < 0 ? code : check_bytes(job, fd, artifact, checked, err);
+    return code < 0 ? code : jbi_stored_read(job, fd, artifact, checked, err);
 }
 
 int jbi_postgresql_check(const struct source_job *job, int category_fd,
@@ -167,7 +105,7 @@ int jbi_postgresql_check(const struct source_job *job, int category_fd,
         return JB_OK;
     }
     if (artifact->kind != ARTIFACT_POSTGRESQL)
-        return check_bytes(job, fd, artifact, checked, err);
+        return jbi_stored_read(job, fd, artifact, checked, err);
     const struct dump_options options = {
         .compression = job->compression,
         .jobs = job->jobs,

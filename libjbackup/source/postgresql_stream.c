@@ -35,31 +35,46 @@ struct stream {
 
 /* ---- Programs ---- */
 
-static int start(const struct postgresql_dump *dump, const char *const arguments[], int in_fd,
-                 int out_fd, struct process **out, struct jb_error *err)
+/* kept_fd: one that it has beside its passfile; -1: none */
+static int start_with(const struct postgresql_dump *dump, const char *const arguments[], int in_fd,
+                      int out_fd, int kept_fd, struct process **out, struct jb_error *err)
 {
+    int kept[2];
+    size_t count = 0;
+    if (dump->login->passfile_fd >= 0)
+        kept[count++] = dump->login->passfile_fd;
+    if (kept_fd >= 0)
+        kept[count++] = kept_fd;
     const struct process_start how = {
         .argv = arguments,
         .environment = dump->login->environment,
         .in_fd = in_fd,
         .out_fd = out_fd,
-        .kept_fds = &dump->login->passfile_fd,
-        .kept_count = dump->login->passfile_fd >= 0 ? 1 : 0,
+        .kept_fds = kept,
+        .kept_count = count,
     };
     return jbi_process_start(out, &how, err);
 }
 
-static int start_pg_dump(const struct postgresql_dump *dump, const char *compress, int out_fd,
-                         struct process **out, struct jb_error *err)
+static int start(const struct postgresql_dump *dump, const char *const arguments[], int in_fd,
+                 int out_fd, struct process **out, struct jb_error *err)
+{
+    return start_with(dump, arguments, in_fd, out_fd, -1, out, err);
+}
+
+static int start_pg_dump(const struct postgresql_dump *dump, const char *format,
+                         const char *compress, int out_fd, struct process **out,
+                         struct jb_error *err)
 {
     struct arena *arena = dump->job->arena;
-    const char *snapshot = jbi_arena_printf(arena, "--snapshot=%s", dump->snapshot);
     const char *conninfo = jbi_arena_printf(arena, "--dbname=%s", dump->login->conninfo);
+    const char *snapshot =
+        dump->snapshot ? jbi_arena_printf(arena, "--snapshot=%s", dump->snapshot) : NULL;
     const char *const arguments[] = {
-        dump->tools->pg_dump, "--format=custom", compress, snapshot, LOCK_WAIT,
-        "--no-password",      conninfo,          NULL,
+        dump->tools->pg_dump, format,   compress, LOCK_WAIT,
+        "--no-password",      conninfo, snapshot, NULL,
     };
-    if (snapshot == NULL || conninfo == NULL)
+    if (conninfo == NULL || (snapshot == NULL && dump->snapshot != NULL))
         return jbi_fail_memory(err);
     return start(dump, arguments, -1, out_fd, out, err);
 }
@@ -187,7 +202,8 @@ int jbi_postgresql_stream(const struct postgresql_dump *dump, int dump_fd, int s
 {
     struct stream stream = {.dump = dump, .step = options->step};
     struct jb_error why = {0};
-    int code = start_pg_dump(dump, "--compress=0", PROCESS_PIPE, &stream.source, err);
+    int code =
+        start_pg_dump(dump, "--format=custom", "--compress=0", PROCESS_PIPE, &stream.source, err);
     if (code == JB_OK && sql_fd >= 0)
         code = start_pg_restore(dump, false, PROCESS_PIPE, sql_fd, &stream.sql, err);
     if (code == JB_OK) {
@@ -221,7 +237,8 @@ int jbi_postgresql_stream_as_is(const struct postgresql_dump *dump, int dump_fd,
         [COMPRESSION_BEST] = "--compress=9",
     };
     struct process *process = NULL;
-    int code = start_pg_dump(dump, levels[dump->job->compression], dump_fd, &process, err);
+    int code = start_pg_dump(dump, "--format=custom", levels[dump->job->compression], dump_fd,
+                             &process, err);
     return code < 0 ? code : run(dump, process, "dump database", "cannot dump", err);
 }
 
@@ -243,21 +260,66 @@ int jbi_postgresql_to_sql(const struct postgresql_dump *dump, int dump_fd, int s
     return code < 0 ? code : run(dump, process, "write SQL", "cannot write as SQL", err);
 }
 
+/* Of a stream that has been started. */
+static int digest_text(struct stream *stream, const struct dump_options *options,
+                       struct dump_contents *contents, struct jb_error *err)
+{
+    struct jb_error why = {0};
+    int code = jbi_dump_text_digest(read_stream, stream, options, contents, &why);
+    code = conclude(stream, code, &why, err);
+    jbi_process_end(stream->source, GRACE_MS);
+    return code;
+}
+
 int jbi_postgresql_digest_as_is(const struct postgresql_dump *dump, int dump_fd,
                                 const struct dump_options *options, struct dump_contents *contents,
                                 struct jb_error *err)
 {
     struct stream stream = {.dump = dump, .step = options->step};
-    struct jb_error why = {0};
     int code = rewind_fd(dump_fd, dump->database, err);
     if (code == JB_OK)
         code = start_pg_restore(dump, true, dump_fd, PROCESS_PIPE, &stream.source, err);
-    if (code == JB_OK) {
-        code = jbi_dump_text_digest(read_stream, &stream, options, contents, &why);
-        code = conclude(&stream, code, &why, err);
-    }
-    jbi_process_end(stream.source, GRACE_MS);
-    return code;
+    return code < 0 ? code : digest_text(&stream, options, contents, err);
+}
+
+int jbi_postgresql_digest_text(const struct postgresql_dump *dump,
+                               const struct dump_options *options, struct dump_contents *contents,
+                               struct jb_error *err)
+{
+    struct stream stream = {.dump = dump, .step = options->step};
+    int code =
+        start_pg_dump(dump, "--format=plain", "--data-only", PROCESS_PIPE, &stream.source, err);
+    return code < 0 ? code : digest_text(&stream, options, contents, err);
+}
+
+/* ---- Restoring ---- */
+
+int jbi_postgresql_restore(const struct postgresql_dump *dump, int dump_fd, unsigned jobs,
+                           bool with_subscriptions, struct jb_error *err)
+{
+    struct process *process = NULL;
+    struct arena *arena = dump->job->arena;
+    const char *conninfo = jbi_arena_printf(arena, "--dbname=%s", dump->login->conninfo);
+    const char *workers = jbi_arena_printf(arena, "--jobs=%u", jobs < 2 ? 2 : jobs);
+    /* Each of its processes opens the file anew. */
+    const char *file = jbi_arena_printf(arena, "/proc/self/fd/%d", dump_fd);
+    const char *const arguments[] = {
+        dump->tools->pg_restore,
+        conninfo,
+        workers,
+        "--no-password",
+        "--no-owner",
+        "--no-privileges",
+        "--no-tablespaces",
+        "--exit-on-error",
+        file,
+        with_subscriptions ? NULL : "--no-subscriptions",
+        NULL,
+    };
+    if (conninfo == NULL || workers == NULL || file == NULL)
+        return jbi_fail_memory(err);
+    int code = start_with(dump, arguments, -1, -1, dump_fd, &process, err);
+    return code < 0 ? code : run(dump, process, "restore database", "cannot restore", err);
 }
 
 /* ---- Globals ---- */

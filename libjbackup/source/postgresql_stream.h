@@ -13,10 +13,11 @@ struct postgresql_dump {
     const struct postgres_tools *tools;
     const struct postgres_login *login;
     const char *database; /* for error texts */
-    const char *snapshot; /* that pg_dump reads at */
+    const char *snapshot; /* that pg_dump reads at; NULL: the present */
 };
 
-/* pg_dump's stream, packed to dump_fd; the same stream as SQL text to sql_fd, unless that is -1.
+/* pg_dump's stream, packed to dump_fd (-1: only taken account of); the same stream as SQL text to
+ * sql_fd, unless that is -1.
  * JB_EUNSUPPORTED: the format is not known to us; both files are empty. */
 int jbi_postgresql_stream(const struct postgresql_dump *dump, int dump_fd, int sql_fd,
                           const struct dump_options *options, struct dump_contents *contents,
@@ -32,6 +33,17 @@ int jbi_postgresql_to_sql(const struct postgresql_dump *dump, int dump_fd, int s
 int jbi_postgresql_digest_as_is(const struct postgresql_dump *dump, int dump_fd,
                                 const struct dump_options *options, struct dump_contents *contents,
                                 struct jb_error *err);
+
+/* The tables in the database, from the text that pg_dump makes of its data; as above. */
+int jbi_postgresql_digest_text(const struct postgresql_dump *dump,
+                               const struct dump_options *options, struct dump_contents *contents,
+                               struct jb_error *err);
+
+/* Restores the dump in dump_fd to the empty database of the login, without owners, grants and
+ * tablespaces, in jobs of at least 2: only then do the rows keep their order. The first failure
+ * ends it, JB_EDATABASE in pg_restore's words. */
+int jbi_postgresql_restore(const struct postgresql_dump *dump, int dump_fd, unsigned jobs,
+                           bool with_subscriptions, struct jb_error *err);
 
 /* Roles, memberships and tablespaces of the server, without passwords, to out_fd. */
 int jbi_postgresql_globals(const struct postgresql_dump *dump, int out_fd, struct jb_error *err);

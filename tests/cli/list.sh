@@ -17,8 +17,49 @@ check "the timestamp first, fields separated by |" \
     test "$(grep -cE '^[0-9]{8}_[0-9]{6}\|' "$out")" -eq 4
 check "newest first" diff <(cut -d'|' -f1 "$out") <(cut -d'|' -f1 "$out" | sort -r)
 check "list | head -1 | cut names the newest" test "$(newest)" = "$(cut -d'|' -f1 "$out" | sort | tail -n 1)"
+check "no proof yet: the last two fields" \
+    test "$(awk -F'|' 'NF == 11 && $10 == "unchecked" && $11 == ""' "$out" | wc -l)" -eq 4
 expect 0 "list --size" list --size
 check "one line each, too" test "$(wc -l <"$out")" -eq 4
+# prove TS RESULT TIME: a proof as jbackup would keep it.
+prove() {
+    python3 - "$app/backups" "$@" <<'END'
+import glob, json, os, re, sys
+folder, timestamp, result, at = sys.argv[1:]
+manifest = glob.glob(f"{folder}/*/manifest_{timestamp}.json")[0]
+sha256 = re.search(r'"manifest_sha256": "([0-9a-f]{64})"', open(manifest).read()).group(1)
+proof = {"at": at, "depth": "restore", "result": result, "sample": 100, "host": "host1",
+         "tool": "jbackup 0.1.0", "duration_s": 1.5, "files": 3, "tables": 2, "bytes_read": 12000,
+         "bytes_restored": 34000, "findings": []}
+name = manifest.replace("manifest_", "proof_")
+with open(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+    json.dump({"timestamp": timestamp, "manifest_sha256": sha256, "manifest_digest": "0" * 64,
+               "proofs": [proof]}, out)
+END
+}
+on_terminal() { TERM=dumb script -qec "'$jbackup' --project '$app' $*" /dev/null </dev/null >"$out" 2>"$err"; }
+proved=$(newest)
+prove "$proved" equal "$(date -d '3 days ago' +%Y-%m-%dT%H:%M:%S%:z)"
+expect 0 "list after a proof" list
+check "its state and time are the last two fields" \
+    grep -qE "^$proved\\|.*\\|proved\\|$(date -d '3 days ago' +%Y-%m-%d)T[0-9:+]*\$" "$out"
+expect 0 "show after a proof" show "$proved"
+said "show has the state" '^proof +proved 3 days ago$'
+said "show has the proof" '\|restore\|equal\|100 %\|3\|2\|12.0 kB\|34.0 kB\|1.5 s\|0\|jbackup 0.1.0\|host1$'
+if command -v script >/dev/null; then
+    on_terminal list
+    said "a terminal gets its age" "$proved.* proved 3 days ago"
+    said "under a header" 'TIMESTAMP.*LABEL +\| PROOF'
+else
+    skip "a terminal gets its age" "script is not installed"
+fi
+prove "$proved" different "$(date +%Y-%m-%dT%H:%M:%S%:z)"
+expect 0 "show of a broken one" show "$proved"
+said "show says so" '^proof +broken, found [0-9]+ seconds? ago$'
+echo '{' >"$(artifact "proof_*.json" "$proved")"
+expect 0 "damaged proofs are no failure" list
+said "but told" "WARNING.*proof_$proved"
+rm "$(artifact "proof_*.json" "$proved")"
 (set -o pipefail; "$jbackup" --project "$app" list 2>"$err" | head -n 0)
 check "a closed pipe is no reason for words" test ! -s "$err"
 is_json() { "$jbackup" --project "$app" "$@" --json | python3 -c 'import json, sys; json.load(sys.stdin)'; }
@@ -48,6 +89,7 @@ expect 2 "a pinned backup is not removed" remove "$oldest"
 said "the message says how" 'unpin'
 expect 0 "verify after pin" verify --timestamp "$oldest"
 expect 0 "unpin" unpin "$oldest"
+prove "$oldest" equal 2024-07-08T14:30:22+02:00
 expect 0 "remove" remove "$oldest"
 check "nothing of it is left" test -z "$(find "$app/backups" -name "*$oldest*")"
 expect 0 "list" list

@@ -32,6 +32,14 @@ mistake 2 "a backup that does not exist" "$timestamp|jbackup list" verify --time
 mistake 2 "removing a backup that does not exist" "$timestamp|jbackup list" remove 20200101_000000
 mistake 2 "restore without a place" '--to' restore --timestamp "$timestamp"
 mistake 2 "a wait that is no number" '--wait' backup --wait soon
+mistake 2 "an unknown depth" 'content.*bytes.*restore|bytes.*content.*restore' verify --depth deep
+mistake 2 "a depth without its value" '--depth' verify --depth
+for sample in 0 101 -5 half 5%% 5x 99999999999999999999; do
+    mistake 2 "a sample of \"$sample\"" '1 to 100' verify --sample="$sample"
+done
+mistake 2 "an empty sample" '--sample' verify --sample=
+mistake 2 "a sample at another depth" 'depth content' verify --sample 50 --depth restore
+mistake 2 "one backup and the latest" 'not both' verify --latest "$timestamp"
 
 mkdir "$scratch/full"
 echo precious >"$scratch/full/file"
@@ -127,6 +135,11 @@ if [[ $(id -u) -eq 0 ]] && command -v setpriv >/dev/null; then
     said "a read-only repository: the message names it" "$theirs/backups"
     said "a read-only repository: the message says what to do" '[Hh]int:'
     check "a read-only repository: nothing has changed" \
+        diff "$scratch/theirs-before" <(fingerprint "$theirs")
+    theirs_jb verify --depth restore
+    check "a read-only repository is verified: status 0" test $? -eq 0
+    said "a read-only repository is verified: that the result is not kept" 'not kept'
+    check "a read-only repository is verified: nothing has changed" \
         diff "$scratch/theirs-before" <(fingerprint "$theirs")
 else
     skip "rights" "needs root to become another user"

@@ -10,7 +10,7 @@ _jbackup_options_of() {
     case $1 in
     backup) echo '--db-only --code-only --category --label --wait' ;;
     list) echo '--size --category' ;;
-    verify) echo '--timestamp' ;;
+    verify) echo '--timestamp --depth --latest --sample' ;;
     cleanup) echo '--dry-run --wait' ;;
     remove | pin | unpin) echo '--wait' ;;
     restore) echo '--timestamp --to --path --database --type' ;;
@@ -34,7 +34,7 @@ _jbackup_command() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --project | --backup-dir | --category | --label | --wait | --timestamp | --to | --path | \
-            --database | --type) ((i++)) ;;
+            --database | --type | --depth | --sample) ((i++)) ;;
         -*) ;;
         *)
             echo "${COMP_WORDS[i]}"
@@ -55,8 +55,9 @@ _jbackup() {
         ;;
     --category) words='daily weekly monthly' ;;
     --type) words='full database codebase' ;;
+    --depth) words='bytes content restore' ;;
     --timestamp) words=$(_jbackup_timestamps) ;;
-    --label | --wait | --path | --database) ;;
+    --label | --wait | --path | --database | --sample) ;;
     *)
         if [[ $word == -* ]]; then
             words="$_jbackup_options $(_jbackup_options_of "$command")"

@@ -179,6 +179,36 @@ static void queries_answer_in_text(void)
     jbi_postgres_close(NULL);
 }
 
+static void a_target_may_be_writable(void)
+{
+    forget();
+    struct postgres *postgres = NULL;
+    const struct postgres_target target = {.url = url("admin:" ADMIN_PASSWORD, "postgres"),
+                                           .database = "template1",
+                                           .is_writable = true};
+    REQUIRE(jbi_postgres_open(&postgres, &target, &err) == JB_OK);
+    CHECK_TEXT(jbi_postgres_database(postgres), "template1");
+    CHECK_TEXT(value(postgres, "SHOW default_transaction_read_only"), "off");
+    CHECK_TEXT(value(postgres, "SHOW statement_timeout"), "10min");
+    CHECK_TEXT(value(postgres, "CREATE TEMPORARY TABLE written (a int)"), "(null)");
+    jbi_postgres_close(postgres);
+}
+
+static void names_and_texts_are_quoted(void)
+{
+    forget();
+    struct postgres *postgres = opened(url("admin:" ADMIN_PASSWORD, "postgres"));
+    REQUIRE(postgres != NULL);
+    CHECK_TEXT(jbi_postgres_quote_name(postgres, "a \"b\"; c'\\", &arena), "\"a \"\"b\"\"; c'\\\"");
+    CHECK_TEXT(jbi_postgres_quote_text(postgres, "a 'b'; \"c\"", &arena), "'a ''b''; \"c\"'");
+    const char *odd = jbi_postgres_quote_text(postgres, "\\'; ä\n", &arena);
+    REQUIRE(odd != NULL);
+    CHECK_TEXT(value(postgres, textf("SELECT %s", odd)), "\\'; ä\n");
+    CHECK(jbi_postgres_quote_name(postgres, "\xff\xfe", &arena) == NULL);
+    CHECK(jbi_postgres_quote_text(postgres, "x\xc3", &arena) == NULL);
+    jbi_postgres_close(postgres);
+}
+
 static void nothing_is_printed(void)
 {
     forget();
@@ -264,6 +294,8 @@ int main(void)
     RUN(tls_is_used_asked_for_and_missed);
     RUN(a_session_is_as_promised);
     RUN(queries_answer_in_text);
+    RUN(a_target_may_be_writable);
+    RUN(names_and_texts_are_quoted);
     RUN(nothing_is_printed);
     RUN(a_silent_server_ends_in_time);
     RUN(a_stopped_backend_ends_in_time);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What is there: list, show, files, find, diff, stats. */
 #include "edit.h"
+#include "repository/proof.h"
 
 static int show(const char *timestamp, int verb(jb_project *, const struct jb_backup_ref *,
                                                 jb_report **, struct jb_error *))
@@ -273,6 +274,84 @@ static void postgresql_in_show_list_and_diff(void)
     end();
 }
 
+static void proof_add(const char *timestamp, enum proof_depth depth, enum proof_result result,
+                      int64_t at_us)
+{
+    struct repository repository;
+    static const struct proof_finding findings[] = {{JB_ERROR, "code", "other"},
+                                                    {JB_INFO, "code", "more"}};
+    const struct proof proof = {.at_us = at_us,
+                                .depth = depth,
+                                .result = result,
+                                .sample = 100,
+                                .host = "host\n1",
+                                .tool = "jbackup 9",
+                                .duration_ms = 1500,
+                                .files = 5,
+                                .tables = 2,
+                                .bytes_read = 77,
+                                .bytes_restored = 88,
+                                .findings = findings,
+                                .finding_count = 2};
+    struct manifest manifest = manifest_of(timestamp);
+    REQUIRE(jbi_repository_open(&repository, in_folder("backups"), true, NULL, &err) == JB_OK);
+    REQUIRE(jbi_proof_add(&repository, &manifest, &proof, &edit_arena, &err) == JB_OK);
+    jbi_repository_close(&repository);
+}
+
+static void expect_proof(size_t row, const char *state, const char *at, const char *depth)
+{
+    const char *got_at = jb_report_text(report, row, "proof_at");
+    const char *got_depth = jb_report_text(report, row, "proof_depth");
+    CHECK_TEXT(jb_report_text(report, row, "proof"), state);
+    CHECK((got_at == NULL) == (at == NULL) && (got_depth == NULL) == (depth == NULL));
+    if (at != NULL)
+        CHECK_TEXT(got_at, at);
+    if (depth != NULL)
+        CHECK_TEXT(got_depth, depth);
+}
+
+static void proofs_in_list_and_show(void)
+{
+    begin();
+    const char *first = backup(), *second = backup();
+    char day[ISO_TIME_SIZE];
+    const int64_t day_us = INT64_C(86400000000);
+    jbi_iso_time(day, day_us, false);
+    CHECK(listed() == 2);
+    expect_proof(0, "unchecked", NULL, NULL);
+    CHECK_HAS(jb_report_json(report), "\"proof_at\":");
+    proof_add(first, PROOF_RESTORE, PROOF_EQUAL, day_us);
+    proof_add(first, PROOF_BYTES, PROOF_EQUAL, 2 * day_us);
+    proof_add(second, PROOF_CONTENT, PROOF_DIFFERENT, day_us);
+    CHECK(listed() == 2 && jb_report_finding_count(report) == 0);
+    expect_proof(0, "broken", day, "content");
+    expect_proof(1, "proved", day, "restore");
+    CHECK(show(first, jb_show) == JB_OK);
+    expect_proof(JB_FIGURES, "proved", day, "restore");
+    size_t row = row_where("row", "proof");
+    REQUIRE(row < 100 && jb_report_row_count(report) == row + 2);
+    CHECK_TEXT(jb_report_text(report, row, "depth"), "bytes");
+    CHECK_TEXT(jb_report_text(report, ++row, "depth"), "restore");
+    CHECK_TEXT(jb_report_text(report, row, "at"), day);
+    CHECK_TEXT(jb_report_text(report, row, "result"), "equal");
+    CHECK_TEXT(jb_report_text(report, row, "host"), "host\\x0a1");
+    CHECK_TEXT(jb_report_text(report, row, "tool"), "jbackup 9");
+    CHECK(jb_report_number(report, row, "sample") == 100);
+    CHECK(jb_report_number(report, row, "duration_ms") == 1500);
+    CHECK(jb_report_number(report, row, "files") == 5);
+    CHECK(jb_report_number(report, row, "tables") == 2);
+    CHECK(jb_report_number(report, row, "bytes_read") == 77);
+    CHECK(jb_report_number(report, row, "bytes_restored") == 88);
+    CHECK(jb_report_number(report, row, "findings") == 2);
+    write_text(textf("backups/daily/proof_%s.json", first), "{");
+    CHECK(listed() == 2 && jb_report_finding_count(report) == 1);
+    CHECK(has_finding(JB_WARNING, first));
+    expect_proof(1, "unchecked", NULL, NULL);
+    CHECK(show(first, jb_show) == JB_OK && jb_report_finding_count(report) == 1);
+    end();
+}
+
 static void stats_count_links_once(void)
 {
     begin();
@@ -308,6 +387,7 @@ int main(void)
     RUN(diff_of_every_kind);
     RUN(what_only_one_holds_is_said);
     RUN(postgresql_in_show_list_and_diff);
+    RUN(proofs_in_list_and_show);
     RUN(stats_count_links_once);
     jbi_arena_free(&edit_arena);
     return check_end();

@@ -146,6 +146,41 @@ static void chunks_of_any_size(void)
     free(rows);
 }
 
+/* Nothing is written, nothing packed, and the contents are the same; so is what a look tells. */
+static void only_taken_account_of(void)
+{
+    for (unsigned minor = 12; minor <= 16; minor++) {
+        struct dump_maker maker;
+        struct outcome packed, counted = {.fd = -1}, looked = {.fd = -1};
+        size_t len = 3 * DUMP_PIECE + 11;
+        char *rows = rows_of(len, minor);
+        maker_begin(&maker, minor);
+        make_all(&maker);
+        make_table_in_chunks(&maker, "large", rows, len, 10000);
+        pack_made(&packed, &maker);
+        struct feed feed = {.at = maker.dump.at, .len = maker.dump.len};
+        struct dump_options options = dump_options_of(2, &counted.arena);
+        CHECK(jbi_dump_pack(feed_read, &feed, -1, &options, &counted.contents, &counted.err) ==
+              JB_OK);
+        CHECK_TEXT(counted.err.text, "");
+        CHECK(same_contents(&packed.contents, &counted.contents));
+        options = dump_options_of(2, &looked.arena);
+        CHECK(jbi_dump_look(packed.fd, &options, &looked.contents, &looked.err) == JB_OK);
+        CHECK_TEXT(looked.contents.schema_sha256, packed.contents.schema_sha256);
+        CHECK_TEXT(looked.contents.format, packed.contents.format);
+        CHECK(looked.contents.definition_count == packed.contents.definition_count);
+        CHECK(looked.contents.sequence_count == packed.contents.sequence_count);
+        CHECK(looked.contents.raw_size == 0 && looked.contents.table_count == 0);
+        REQUIRE(ftruncate(packed.fd, 90) == 0);
+        CHECK(jbi_dump_look(packed.fd, &options, &looked.contents, NULL) == JB_ECORRUPT);
+        outcome_free(&packed);
+        outcome_free(&counted);
+        outcome_free(&looked);
+        maker_free(&maker);
+        free(rows);
+    }
+}
+
 /* The end mark may be cut anywhere into chunks, stand behind the last row in one chunk, and rows
  * may look like it. */
 static void the_end_mark(void)
@@ -519,6 +554,7 @@ int main(void)
     RUN(each_version_is_packed);
     RUN(levels_and_jobs);
     RUN(chunks_of_any_size);
+    RUN(only_taken_account_of);
     RUN(the_end_mark);
     RUN(names_and_columns);
     RUN(sequences_at_their_limits);

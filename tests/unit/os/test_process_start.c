@@ -436,6 +436,23 @@ static void nothing_is_left_behind(void)
     CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
 }
 
+static void it_runs_in_a_folder(void)
+{
+    const char *const argv[] = {"pwd", "-P", NULL};
+    struct process *process = start_with(&(struct process_start){
+        .argv = argv, .in_fd = -1, .out_fd = PIPE, .folder = check_folder()});
+    char want[80];
+    snprintf(want, sizeof want, "%s\n", check_folder());
+    CHECK_TEXT(rest_of(process), want);
+    ended(process, 0);
+    jbi_process_end(process, 0);
+    process = NULL;
+    CHECK(jbi_process_start(&process,
+                            &(struct process_start){
+                                .argv = argv, .in_fd = -1, .out_fd = -1, .folder = "/nonexistent"},
+                            NULL) < 0);
+}
+
 int main(void)
 {
     RUN(streams_much_while_it_complains_much);
@@ -454,6 +471,7 @@ int main(void)
     RUN(a_lost_end_is_an_end);
     RUN(works_without_standard_descriptors);
     RUN(ignored_signals_are_not_handed_down);
+    RUN(it_runs_in_a_folder);
     RUN(nothing_is_left_behind);
     return check_end();
 }

@@ -274,9 +274,26 @@ static void other_file_systems_are_marked(void)
     close(dir);
 }
 
+/* Each path comes before all that follow it. */
+static void the_order_of_a_walk_is_known(void)
+{
+    static const char *const paths[] = {".",      "a",     "a/b",   "a/b/c",    "a/b/c d", "a/bb",
+                                        "a\x01b", "a b/c", "a-b",   "a.txt",    "ab",      "b",
+                                        "b/\x01", "b/a",   "b\xff", "\xc3\xa9", "\xff"};
+    enum { COUNT = sizeof paths / sizeof *paths };
+    for (size_t i = 0; i < COUNT; i++) {
+        for (size_t j = 0; j < COUNT; j++) {
+            int order = jbi_tree_order(paths[i], paths[j]);
+            CHECK(i < j ? order < 0 : i > j ? order > 0 : order == 0);
+        }
+    }
+    CHECK(jbi_tree_order("", ".") == 0 && jbi_tree_order("", "a") < 0);
+}
+
 int main(void)
 {
     RUN(shows_names_in_order);
+    RUN(the_order_of_a_walk_is_known);
     RUN(a_visit_may_stop_it);
     RUN(walks_and_removes_a_deep_tree);
     RUN(a_folder_swapped_for_a_link_is_not_followed);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef JBI_API_VERIFY_ARTIFACT_H
+#define JBI_API_VERIFY_ARTIFACT_H
+
+#include "api/session.h"
+
+/* One artifact of a backup, looked at as deeply as is wanted. */
+struct verification {
+    struct session *session;
+    const struct manifest *backup;
+    int depth;  /* enum jb_depth */
+    int sample; /* percent of a code archive; 100: all */
+    int scratch_fd;
+    struct source_checked sum;
+    uint64_t bytes_restored;
+    const char *restored_in; /* of PostgreSQL: where; NULL: nowhere */
+    size_t incomplete;       /* ERROR findings that tell what could not be compared */
+};
+
+/* Differences are findings; adds to the sums. */
+int jbi_verify_artifact(struct verification *v, const struct artifact *artifact,
+                        struct jb_error *err);
+
+/* Errors among the findings of the report from this one on. */
+size_t jbi_errors_since(const jb_report *report, size_t from);
+
+#endif
