@@ -119,14 +119,36 @@ static const char *next_line(const char *line)
     return *line != '\0' ? line + 1 : line;
 }
 
-/* The first line that says what failed; else the first that says anything. */
+/* Whether it tells of an address where no server answered. */
+static bool is_unanswered(const char *line)
+{
+    static const char *const reasons[] = {"Connection refused", "No such file or directory",
+                                          "unreachable", "timeout expired"};
+    const char *end = line + strcspn(line, "\n");
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+        const char *at = strstr(line, reasons[i]);
+        if (at != NULL && at < end)
+            return true;
+    }
+    return false;
+}
+
+/* The first line that says what failed; else the first that says anything. A name may have several
+ * addresses, with a line each: what a server said comes before the silence of the others. */
 static const char *first_message(const char *said)
 {
+    const char *first = NULL;
     for (const char *line = said; *line != '\0'; line = next_line(line)) {
-        if (!is_aside(line))
+        if (is_aside(line))
+            continue;
+        if (first == NULL)
+            first = line;
+        if (!is_unanswered(first))
+            return first;
+        if (jbi_starts_with(past_program(line), "connection to ") && !is_unanswered(line))
             return line;
     }
-    return said + strspn(said, " \t\n");
+    return first ? first : said + strspn(said, " \t\n");
 }
 
 /* Cuts what stands before the reason; *server becomes "server at "h" (1.2.3.4), port 5432", if that

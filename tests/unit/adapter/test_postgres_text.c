@@ -125,6 +125,10 @@ static const struct {
      "server running on that host and accepting TCP/IP connections?\nconnection to server at "
      "\"db\" (10.0.0.2), port 5432 failed: timeout expired\n",
      "Connection refused", "server at \"db\" (10.0.0.1), port 5432 runs"},
+    {"connection to server at \"localhost\" (::1), port 5432 failed: Connection refused\n\tIs the "
+     "server running on that host and accepting TCP/IP connections?\nconnection to server at "
+     "\"localhost\" (127.0.0.1), port 5432 failed: FATAL:  database \"j\" does not exist\n",
+     "database \"j\" does not exist", "psql -l"},
     {"pg_dump: error: connection to server on socket \"/run/.s.PGSQL.1\" failed: No such file or "
      "directory\n\tIs the server running locally and accepting connections on that socket?\n",
      "No such file or directory", "socket \"/run/.s.PGSQL.1\" runs"},
