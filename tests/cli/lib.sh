@@ -75,8 +75,9 @@ newest() { "$jbackup" --project "$app" list 2>/dev/null | head -n 1 | cut -d'|' 
 # The files of a backup: artifact KIND TS, e.g. artifact 'codebase_*.tar.gz' TS
 artifact() { find "$app/backups" -path '*/.jbackup' -prune -o -path "*$2*" -name "$1" -print | head -n 1; }
 
-# Everything in a folder by name, kind, mode, content and link, the lock and the log left out.
+# Everything in a folder by name, kind, mode, content and link; the lock, the log and what
+# verifications keep with a backup left out.
 fingerprint() {
-    (cd "$1" 2>/dev/null && find . \( -path ./backups/.jbackup -o -name 'backup.log*' \) -prune -o \
-        -printf '%y %m %s %p %l\n' -type f -exec sha256sum {} + 2>/dev/null | sort)
+    (cd "$1" 2>/dev/null && find . \( -path ./backups/.jbackup -o -name 'backup.log*' -o \
+        -name 'proof_*.json' \) -prune -o -printf '%y %m %s %p %l\n' -type f -exec sha256sum {} + 2>/dev/null | sort)
 }
