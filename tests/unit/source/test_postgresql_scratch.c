@@ -173,13 +173,20 @@ static bool comes_to_nothing(int (*count)(void))
     return count() == 0;
 }
 
+/* A child of the killed one holds a copy of its locks until it has become another program. */
+static int clusters_after_clearing(void)
+{
+    jbi_postgresql_scratch_clear(&source, &job);
+    return (int)cluster_leavings();
+}
+
 static void killed_at(const struct postgresql_source *from, unsigned after_us)
 {
     pid_t pid = prover(from, 100);
     usleep(after_us);
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
-    jbi_postgresql_scratch_clear(&source, &job);
+    CHECK(comes_to_nothing(clusters_after_clearing));
     CHECK(comes_to_nothing(programs_left));
     CHECK(comes_to_nothing(sessions));
     CHECK_NOTHING_LEFT();
