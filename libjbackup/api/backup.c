@@ -70,7 +70,10 @@ static int plan(struct backup_run *run, const jb_project *project, struct jb_err
     run->with_databases = options->type != JB_TYPE_CODEBASE && project->database_count > 0;
     if (options->type != JB_TYPE_CODEBASE && project->ambiguous != NULL) {
         jbi_fail(err, JB_EINVAL, "%s", project->ambiguous);
-        jbi_hint(err, "name it in jbackup.json: {\"databases\": [\"sqlite:///path.db\"]}");
+        jbi_hint(err, "%s",
+                 project->ambiguous_hint
+                     ? project->ambiguous_hint
+                     : "name it in jbackup.json: {\"databases\": [\"sqlite:///path.db\"]}");
         return JB_EINVAL;
     }
     if (options->type == JB_TYPE_DATABASE && !run->with_databases) {

@@ -96,14 +96,17 @@ static int find_in_dotenv(struct jb_project *project, int folder_fd, const char 
     const char *base = sqlite_base(project, url, folder);
     struct jb_error why = {0};
     code = jbi_project_add_database(project, url, base, ".env, DATABASE_URL", &why);
-    if (code == JB_OK)
+    if (code == JB_OK) {
         project->found =
             jbi_arena_printf(&project->arena, "database \"%s\" found by DATABASE_URL in .env",
                              project->databases[0].name);
-    else if (code == JB_EINVAL) /* of no concern to who only wants to list, or back up the code */
+    } else if (code == JB_EINVAL) { /* of no concern to who only wants to list, or store the code */
         project->ambiguous = jbi_arena_text(&project->arena, why.text);
-    else
+        if (why.hint[0] != '\0')
+            project->ambiguous_hint = jbi_arena_text(&project->arena, why.hint);
+    } else {
         *err = why;
+    }
     return code == JB_EINVAL ? JB_OK : code;
 }
 

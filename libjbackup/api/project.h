@@ -39,6 +39,7 @@ struct jb_project {
     bool databases_named; /* the configuration names them, perhaps none */
     const char *found; /* how the databases were found without configuration; NULL: they weren't */
     const char *ambiguous; /* why none was chosen without configuration; NULL: nothing to say */
+    const char *ambiguous_hint; /* what to do about that; NULL: name the database */
     const char *const *exclude_patterns;
     size_t exclude_count;
     bool default_excludes;

@@ -144,4 +144,10 @@ if [[ $(id -u) -eq 0 ]] && command -v setpriv >/dev/null; then
 else
     skip "rights" "needs root to become another user"
 fi
+mkdir "$scratch/odd-url"
+printf 'DATABASE_URL=postgresql://ann:s3%%zzcret@localhost/journal\n' >"$scratch/odd-url/.env"
+app=$scratch/odd-url
+expect 2 "a URL that can't be read" backup
+said "the hint is of it" '^hint: .*%'
+check_fails "no part of it is told" grep -q 's3' "$out" "$err"
 done_testing
