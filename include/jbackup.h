@@ -181,8 +181,8 @@ struct jb_verify_options {
     size_t size;
     const char *timestamp; /* NULL: every backup */
     int depth;             /* enum jb_depth */
-    int latest;            /* 1: only the newest backup */
-    int sample;            /* of code archives only about so many percent; 0: all of it */
+    int latest; /* 1: only the newest backup; a newer one whose manifest is damaged is an ERROR */
+    int sample; /* of code archives only about so many percent; 0: all of it */
 };
 #define JB_VERIFY_OPTIONS_INIT                                                                     \
     {                                                                                              \

@@ -293,15 +293,12 @@ static int read_all(struct checking *c)
 }
 
 /* The rest of a damaged file, for its digest. */
-static int read_rest(struct checking *c, int code)
+static void read_rest(struct checking *c)
 {
     struct jb_error unwanted = {0};
     size_t got = 0;
-    int rest;
-    do {
-        rest = read_file(c, c->in.buffer, DUMP_INPUT_ROOM, &got, &unwanted);
-    } while (rest == JB_OK && got > 0);
-    return code;
+    while (read_file(c, c->in.buffer, DUMP_INPUT_ROOM, &got, &unwanted) == JB_OK && got > 0)
+        continue;
 }
 
 int jbi_dump_check(int in_fd, const struct dump_options *options, struct dump_contents *contents,
@@ -325,7 +322,7 @@ int jbi_dump_check(int in_fd, const struct dump_options *options, struct dump_co
         jbi_digest_begin(c.sum);
         code = read_all(&c);
         if (code == JB_ECORRUPT || code == JB_EUNSUPPORTED)
-            code = read_rest(&c, code);
+            read_rest(&c);
         jbi_digest_end(c.sum, seen->sha256);
     }
     if (code < 0 && c.err->code == 0)

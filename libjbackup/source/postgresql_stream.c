@@ -242,7 +242,7 @@ int jbi_postgresql_stream_as_is(const struct postgresql_dump *dump, int dump_fd,
     return code < 0 ? code : run(dump, process, "dump database", "cannot dump", err);
 }
 
-/* A copy of the descriptor's file from its beginning, as a program's input. */
+/* A program that gets the descriptor as its input reads from where its offset is. */
 static int rewind_fd(int fd, const char *database, struct jb_error *err)
 {
     return lseek(fd, 0, SEEK_SET) == 0
