@@ -3,35 +3,30 @@
  * the result kept with it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "adapter/digest.h"
 #include "api/scratch.h"
 #include "api/verify_artifact.h"
+#include "api/verify_keep.h"
+#include "api/verify_rates.h"
 #include "base/clock.h"
 #include "base/scope.h"
 #include "base/text.h"
 #include "os/file.h"
 #include "repository/proof.h"
 
-#define PROOF_WAIT_S 10 /* for a run that holds the repository */
-
 struct verify_run {
     struct session session;
     struct jb_verify_options options;
     int scratch_fd;
     struct source_checked total;
-    uint64_t bytes_restored;
+    uint64_t bytes_decoded, bytes_restored;
+    int64_t look_ms, restore_ms;
     size_t backups, artifacts, bad;
+    struct past_run *past;
+    size_t past_count;
 };
-
-static enum proof_depth depth_of(int depth)
-{
-    return depth == JB_DEPTH_BYTES     ? PROOF_BYTES
-           : depth == JB_DEPTH_RESTORE ? PROOF_RESTORE
-                                       : PROOF_CONTENT;
-}
 
 /* The checksums file must be, to the byte, what the manifest implies, and have its digest. */
 static int verify_checksums(struct verify_run *run, const struct manifest *backup,
@@ -76,7 +71,7 @@ static void report_backup(const struct verification *v, bool is_ok, int64_t dura
     jbi_row_text(report, row, "category", jbi_category_name(backup->category));
     jbi_row_text(report, row, "type", jbi_type_name(backup->type));
     jbi_row_bool(report, row, "ok", is_ok);
-    jbi_row_text(report, row, "depth", jbi_proof_depth_name(depth_of(v->depth)));
+    jbi_row_text(report, row, "depth", jbi_proof_depth_name(jbi_proof_depth_of(v->depth)));
     jbi_row_number(report, row, "artifacts", (int64_t)backup->artifact_count);
     jbi_row_number(report, row, "files", (int64_t)v->sum.files);
     jbi_row_number(report, row, "tables", (int64_t)v->sum.tables);
@@ -93,83 +88,6 @@ static bool is_removed(struct session *session, const struct manifest *backup)
            errno == ENOENT;
 }
 
-/* What is kept of the findings on one backup. */
-static void take_findings(const struct verification *v, size_t before, struct proof *proof)
-{
-    const jb_report *report = v->session->report;
-    size_t count = report->finding_count - before;
-    struct proof_finding *findings =
-        jbi_arena_alloc(&v->session->arena, (count + 1) * sizeof *findings);
-    for (size_t i = 0; findings != NULL && i < count; i++)
-        findings[i] = (struct proof_finding){
-            .level = report->findings[before + i].level,
-            .subject = report->findings[before + i].subject,
-            .message = report->findings[before + i].message,
-        };
-    proof->findings = findings;
-    proof->finding_count = findings ? count : 0;
-}
-
-/* Under the repository's lock, for a short time; a backup that runs may hold it for long. */
-static int add_proof(struct verification *v, const struct proof *proof, struct jb_error *err)
-{
-    struct session *session = v->session;
-    int lock_fd = -1;
-    if (session->repository.state_fd < 0)
-        return jbi_fail(err, JB_EIO, "the repository can't be written");
-    int code = jbi_repository_lock(&session->repository, PROOF_WAIT_S, "verify",
-                                   &session->project->hooks, &lock_fd, err);
-    if (code == JB_OK)
-        code = jbi_proof_add(&session->repository, v->backup, proof, &session->arena, err);
-    if (lock_fd >= 0) {
-        flock(lock_fd, LOCK_UN); /* a child may be holding a copy of the descriptor */
-        close(lock_fd);
-    }
-    return code;
-}
-
-/* A difference is one, whatever else could not be compared. */
-static enum proof_result result_of(const struct verification *v, size_t before)
-{
-    size_t errors = jbi_errors_since(v->session->report, before);
-    if (errors > v->incomplete)
-        return PROOF_DIFFERENT;
-    return errors > 0 ? PROOF_INCOMPLETE : PROOF_EQUAL;
-}
-
-/* The result stays with the backup. That it can't is no reason to fail. */
-static int keep_proof(struct verification *v, size_t before, int64_t duration_ms,
-                      struct jb_error *err)
-{
-    struct session *session = v->session;
-    struct jb_error why = {0};
-    char host[256] = "";
-    gethostname(host, sizeof host - 1);
-    struct proof proof = {
-        .at_us = jbi_now_us(),
-        .depth = depth_of(v->depth),
-        .result = result_of(v, before),
-        .sample = v->sample,
-        .host = host,
-        .tool = "jbackup " JBACKUP_VERSION,
-        .duration_ms = duration_ms,
-        .files = v->sum.files,
-        .tables = v->sum.tables,
-        .bytes_read = v->sum.bytes_read,
-        .bytes_restored = v->bytes_restored,
-    };
-    take_findings(v, before, &proof);
-    int code = add_proof(v, &proof, &why);
-    if (code == JB_ECANCELED || code == JB_ENOMEM) {
-        *err = why;
-        return code;
-    }
-    if (code < 0 && code != JB_ENOTFOUND)
-        jbi_finding(session->report, JB_INFO, v->backup->timestamp,
-                    "the result was not kept beside the backup: %s", why.text);
-    return JB_OK;
-}
-
 static void count_backup(struct verify_run *run, const struct verification *v, bool is_ok)
 {
     run->backups++;
@@ -178,7 +96,10 @@ static void count_backup(struct verify_run *run, const struct verification *v, b
     run->total.bytes_read += v->sum.bytes_read;
     run->total.files += v->sum.files;
     run->total.tables += v->sum.tables;
+    run->bytes_decoded += v->bytes_decoded;
     run->bytes_restored += v->bytes_restored;
+    run->look_ms += v->look_ms;
+    run->restore_ms += v->restore_ms;
 }
 
 static int verify_backup(struct verify_run *run, const struct manifest *backup,
@@ -192,6 +113,8 @@ static int verify_backup(struct verify_run *run, const struct manifest *backup,
         .depth = run->options.depth,
         .sample = run->options.sample ? run->options.sample : 100,
         .scratch_fd = run->scratch_fd,
+        .past = run->past,
+        .past_count = run->past_count,
     };
     int64_t begin_ms = jbi_monotonic_ms();
     size_t before = report->finding_count;
@@ -214,7 +137,7 @@ static int verify_backup(struct verify_run *run, const struct manifest *backup,
     int64_t duration_ms = jbi_monotonic_ms() - begin_ms;
     count_backup(run, &v, is_ok);
     report_backup(&v, is_ok, duration_ms);
-    return keep_proof(&v, before, duration_ms, err);
+    return jbi_verify_keep(&v, before, duration_ms, err);
 }
 
 static void count_damaged(struct verify_run *run, const char *timestamp, const char *why)
@@ -269,12 +192,6 @@ static int verify_many(struct verify_run *run, struct jb_error *err)
     return code;
 }
 
-/* MB of 1,000,000 bytes per second. */
-static int64_t rate(uint64_t bytes, int64_t duration_ms)
-{
-    return duration_ms > 0 ? (int64_t)(bytes / 1000 / (uint64_t)duration_ms) : 0;
-}
-
 static void report_figures(struct verify_run *run)
 {
     jb_report *report = run->session.report;
@@ -289,10 +206,13 @@ static void report_figures(struct verify_run *run)
     jbi_row_number(report, figures, "bytes_read", (int64_t)run->total.bytes_read);
     jbi_row_number(report, figures, "bytes_restored", (int64_t)run->bytes_restored);
     jbi_row_number(report, figures, "duration_ms", duration_ms);
-    jbi_row_text(report, figures, "depth", jbi_proof_depth_name(depth_of(run->options.depth)));
+    jbi_row_text(report, figures, "depth",
+                 jbi_proof_depth_name(jbi_proof_depth_of(run->options.depth)));
     jbi_row_number(report, figures, "sample", run->options.sample ? run->options.sample : 100);
-    jbi_row_number(report, figures, "read_mb_s", rate(run->total.bytes_read, duration_ms));
-    jbi_row_number(report, figures, "restored_mb_s", rate(run->bytes_restored, duration_ms));
+    jbi_row_number(report, figures, "read_mb_s", jbi_rate(run->total.bytes_read, run->look_ms));
+    jbi_row_number(report, figures, "decoded_mb_s", jbi_rate(run->bytes_decoded, run->look_ms));
+    jbi_row_number(report, figures, "restored_mb_s",
+                   jbi_rate(run->bytes_restored, run->restore_ms));
     jbi_row_number(report, figures, "bad", (int64_t)(run->bad + damaged));
 }
 
@@ -328,6 +248,8 @@ int backup_verify(jb_project *project, const struct jb_verify_options *options, 
     if (code == JB_OK)
         code = jbi_scratch_begin(&scratch, run.session.repository.state_fd, run.session.err);
     run.scratch_fd = scratch.fd;
+    if (code == JB_OK)
+        code = jbi_past_runs(&run.session, &run.past, &run.past_count, run.session.err);
     if (code == JB_OK)
         code = run.options.timestamp != NULL ? verify_one(&run, run.session.err)
                                              : verify_many(&run, run.session.err);

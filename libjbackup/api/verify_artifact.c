@@ -3,6 +3,7 @@
  * ERROR finding, never silence. */
 #include "api/verify_artifact.h"
 
+#include "base/clock.h"
 #include "source/codebase.h"
 #include "source/codebase_prove.h"
 #include "source/postgresql_prove.h"
@@ -84,23 +85,23 @@ static const struct artifact *globals_of(const struct manifest *backup, const st
 }
 
 static int prove_dump(struct verification *v, const struct source_job *job,
-                      const struct artifact *dump, uint64_t *bytes, struct jb_error *err)
+                      const struct artifact *dump, struct source_checked *compared, uint64_t *bytes,
+                      struct jb_error *err)
 {
-    struct source_checked compared = {0}; /* the same tables again: counted once */
     const struct postgresql_proof what = {
         .source = source_of(v->session->project, dump),
         .category_fd = jbi_category_fd(v->session, v->backup),
         .dump = dump,
         .globals = globals_of(v->backup, dump),
     };
-    return jbi_postgresql_prove(job, &what, &compared, bytes, &v->restored_in, err);
+    return jbi_postgresql_prove(job, &what, compared, bytes, &v->restored_in, err);
 }
 
 static int prove(struct verification *v, const struct source_job *job,
                  const struct artifact *artifact, struct jb_error *err)
 {
     struct jb_error why = {0};
-    struct source_checked compared = {0};
+    struct source_checked compared = {0}; /* the same tables and files again: counted once */
     uint64_t bytes = 0;
     int code = JB_OK;
     const struct artifact *index = jbi_manifest_artifact(v->backup, ARTIFACT_INDEX, NULL);
@@ -108,10 +109,11 @@ static int prove(struct verification *v, const struct source_job *job,
         code = jbi_codebase_prove(job, jbi_category_fd(v->session, v->backup), artifact, index,
                                   &compared, &bytes, &why);
     else if (artifact->kind == ARTIFACT_POSTGRESQL)
-        code = prove_dump(v, job, artifact, &bytes, &why);
+        code = prove_dump(v, job, artifact, &compared, &bytes, &why);
     else if (artifact->kind == ARTIFACT_SQLITE)
         bytes = artifact->raw_size; /* its check has restored it to a file and opened that */
     v->bytes_restored += bytes;
+    v->incomplete += compared.not_compared;
     if (code == JB_OK)
         return JB_OK;
     if (code == JB_ECANCELED || code == JB_ENOMEM) {
@@ -147,13 +149,27 @@ int jbi_verify_artifact(struct verification *v, const struct artifact *artifact,
     struct source_job job = jbi_session_job(v->session, v->backup->timestamp, v->scratch_fd);
     struct source_checked checked = {0};
     size_t before = report->finding_count;
+    int64_t begin_ms = jbi_monotonic_ms(), look_ms;
     int code = look(v, &job, artifact, &checked, err);
     if (code < 0)
         return code;
+    look_ms = jbi_monotonic_ms() - begin_ms;
+    v->look_ms += look_ms;
+    v->incomplete += checked.not_compared;
     compare_checksum(v, artifact, &checked, before);
     v->sum.bytes_read += checked.bytes_read;
     v->sum.files += checked.files;
     v->sum.tables += checked.tables;
-    bool is_sound = jbi_errors_since(report, before) == 0;
-    return v->depth == JB_DEPTH_RESTORE && is_sound ? prove(v, &job, artifact, err) : JB_OK;
+    if (jbi_errors_since(report, before) > 0)
+        return JB_OK;
+    if (v->depth != JB_DEPTH_BYTES && !is_sampled(v, artifact))
+        v->bytes_decoded += artifact->raw_size;
+    if (v->depth != JB_DEPTH_RESTORE)
+        return JB_OK;
+    begin_ms = jbi_monotonic_ms();
+    code = prove(v, &job, artifact, err);
+    v->restore_ms += jbi_monotonic_ms() - begin_ms;
+    if (artifact->kind == ARTIFACT_SQLITE)
+        v->restore_ms += look_ms; /* its check is a restore */
+    return code;
 }

@@ -4,7 +4,9 @@
 
 #include "api/session.h"
 
-/* One artifact of a backup, looked at as deeply as is wanted. */
+struct past_run;
+
+/* A backup that is verified, looked at as deeply as is wanted. */
 struct verification {
     struct session *session;
     const struct manifest *backup;
@@ -12,9 +14,12 @@ struct verification {
     int sample; /* percent of a code archive; 100: all */
     int scratch_fd;
     struct source_checked sum;
-    uint64_t bytes_restored;
-    const char *restored_in; /* of PostgreSQL: where; NULL: nowhere */
-    size_t incomplete;       /* ERROR findings that tell what could not be compared */
+    uint64_t bytes_decoded, bytes_restored;
+    int64_t look_ms, restore_ms;
+    const char *restored_in;     /* of PostgreSQL: where; NULL: nowhere */
+    size_t incomplete;           /* ERROR findings that tell what could not be compared */
+    const struct past_run *past; /* earlier verifications, newest first */
+    size_t past_count;
 };
 
 /* Differences are findings; adds to the sums. */

@@ -13,7 +13,8 @@
  *
  *     {"timestamp": TS, "manifest_sha256": hex or null, "manifest_digest": hex, "proofs": [
  *       {"at": time, "depth": "restore", "result": "equal", "sample": 100, "host": ..., "tool":
- * ..., "duration_s": 1.2, "files": 10, "tables": 3, "bytes_read": 123, "bytes_restored": 456,
+ * ..., "duration_s": 1.2, "look_s": 0.5, "restore_s": 0.7, "files": 10, "tables": 3,
+ *        "bytes_read": 123, "bytes_decoded": 789, "bytes_restored": 456,
  *        "findings": [{"level": "ERROR", "subject": ..., "message": ...}, ...]}, ...]}
  *
  * A proof is of the manifest with that jbi_manifest_digest, which pin and unpin leave as it is: of
@@ -39,8 +40,8 @@ struct proof {
     enum proof_result result; /* PROOF_INCOMPLETE: something could not be compared */
     int sample;               /* percent that was looked at; 100: all */
     const char *host, *tool;
-    int64_t duration_ms;
-    uint64_t files, tables, bytes_read, bytes_restored;
+    int64_t duration_ms, look_ms, restore_ms; /* the whole; reading and decoding; restoring */
+    uint64_t files, tables, bytes_read, bytes_decoded, bytes_restored;
     const struct proof_finding *findings;
     size_t finding_count;
 };

@@ -76,8 +76,11 @@ static bool put_proof(struct json *to, const struct proof *proof)
            jbi_json_set_int(to, "sample", proof->sample) && put_text(to, "host", proof->host) &&
            put_text(to, "tool", proof->tool) &&
            jbi_json_set_real(to, "duration_s", (double)proof->duration_ms / 1000) &&
+           jbi_json_set_real(to, "look_s", (double)proof->look_ms / 1000) &&
+           jbi_json_set_real(to, "restore_s", (double)proof->restore_ms / 1000) &&
            put_count(to, "files", proof->files) && put_count(to, "tables", proof->tables) &&
            put_count(to, "bytes_read", proof->bytes_read) &&
+           put_count(to, "bytes_decoded", proof->bytes_decoded) &&
            put_count(to, "bytes_restored", proof->bytes_restored) && put_findings(to, proof);
 }
 
@@ -157,9 +160,12 @@ static void read_proof(struct reader *r, const struct json *from, struct proof *
     to->host = read_text(r, from, "host");
     to->tool = read_text(r, from, "tool");
     to->duration_ms = jbi_read_ms(r, from, "duration_s");
+    to->look_ms = jbi_read_ms(r, from, "look_s");
+    to->restore_ms = jbi_read_ms(r, from, "restore_s");
     to->files = jbi_read_count(r, from, "files");
     to->tables = jbi_read_count(r, from, "tables");
     to->bytes_read = jbi_read_count(r, from, "bytes_read");
+    to->bytes_decoded = jbi_read_count(r, from, "bytes_decoded");
     to->bytes_restored = jbi_read_count(r, from, "bytes_restored");
     read_findings(r, from, to);
 }

@@ -82,18 +82,20 @@ static int restore(const struct prove *prove, jb_report *report, int fd, struct 
 }
 
 /* What the restore could not set: owners are not compared then; attributes aren't in the index. */
-static void pass_on_warnings(struct prove *prove, const jb_report *staged)
+static void pass_on_warnings(struct prove *prove, const jb_report *staged,
+                             struct source_checked *checked)
 {
     for (size_t i = 0; i < staged->finding_count; i++) {
         const struct jb_finding *finding = &staged->findings[i];
         bool is_of_owners = strcmp(finding->subject, "owners") == 0;
         scope_text subject = {0};
         jbi_text_addf(&subject, "%s: %s", prove->archive->path, finding->subject);
-        jbi_finding(prove->job->report, finding->level,
+        jbi_finding(prove->job->report, is_of_owners ? JB_ERROR : finding->level,
                     subject.failed ? finding->subject : subject.at, "%s%s",
                     is_of_owners ? "not compared: " : "", finding->message);
         if (is_of_owners)
             jbi_finding_hint(prove->job->report, "verify as root to compare owners, too");
+        checked->not_compared += is_of_owners;
         prove->has_owners = prove->has_owners && !is_of_owners;
     }
 }
@@ -188,7 +190,7 @@ static int restore_and_compare(struct prove *prove, const char *name,
         return jbi_fail_memory(err);
     code = restore(prove, staged, fd, &why);
     if (code == JB_OK) {
-        pass_on_warnings(prove, staged);
+        pass_on_warnings(prove, staged, checked);
         code = compare(prove, fd, checked, restored_bytes, err);
     } else if (is_of_backup(&why)) {
         code = name_damage(prove, &why, err);

@@ -7,8 +7,8 @@
 /* Restores the code of a backup into a new folder in job->scratch_fd and compares what is there
  * with the index: every path, type, mode, time, link and content, and that nothing else is there;
  * owners only as root. The folder is removed in any case. Differences are ERROR findings "archive:
- * path"; what could not be set for want of rights is a WARNING, and not compared. Extended
- * attributes are restored, but not in the index, so not compared. checked->files
+ * path"; owners that could not be set for want of rights are an ERROR, too, counted as not
+ * compared. Extended attributes are restored, but not in the index, so not compared. checked->files
  * and *restored_bytes say how much was compared. An archive that its index contradicts is named
  * entry by entry, as its check does. */
 int jbi_codebase_prove(const struct source_job *job, int category_fd,

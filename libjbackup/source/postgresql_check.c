@@ -68,7 +68,8 @@ static int check_as_is(const struct source_job *job, int fd, const struct artifa
     const char *version = artifact->postgresql->client_version;
     int code = jbi_postgres_tools(version ? atoi(version) : 0, job->arena, &tools, &reason);
     if (code < 0) {
-        jbi_finding(job->report, JB_WARNING, artifact->path,
+        checked->not_compared++;
+        jbi_finding(job->report, JB_ERROR, artifact->path,
                     "only its checksum was compared, not its tables: %s", reason.text);
         jbi_finding_hint(job->report, "%s", reason.hint);
         return code == JB_EUNSUPPORTED ? jbi_stored_read(job, fd, artifact, checked, err) : code;

@@ -9,6 +9,8 @@
  */
 #include "source/postgresql_prove.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -43,10 +45,18 @@ struct proving {
 
 /* ---- Comparing ---- */
 
-static void say(const struct proving *p, const char *name, const char *message)
+/* ERROR findings that say: this was not compared. */
+static void not_compared(const struct proving *p, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void not_compared(const struct proving *p, const char *format, ...)
 {
-    const char *subject = jbi_arena_printf(p->job->arena, "%s: %s", p->artifact->path, name);
-    jbi_finding(p->job->report, JB_ERROR, subject ? subject : p->artifact->path, "%s", message);
+    char message[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    jbi_finding(p->job->report, JB_ERROR, p->artifact->path, "%s", message);
+    p->checked->not_compared++;
 }
 
 /* Whether the same programs wrote the definitions as then. */
@@ -59,16 +69,21 @@ static bool is_of_same_versions(const struct proving *p)
            atoi(server) == jbi_postgresql_scratch_server_major(p->scratch);
 }
 
-static void skip_definitions(const struct proving *p)
+static void say(const struct proving *p, const char *name, const char *message)
 {
+    const char *subject = jbi_arena_printf(p->job->arena, "%s: %s", p->artifact->path, name);
     const char *client = p->artifact->postgresql->client_version;
-    jbi_finding(p->job->report, JB_WARNING, p->artifact->path,
-                "the restored definitions were not compared: the backup is of PostgreSQL %s by "
-                "pg_dump %s, here they are %d and %d",
-                p->artifact->server_version ? p->artifact->server_version : "?",
-                client ? client : "?", jbi_postgresql_scratch_server_major(p->scratch),
-                jbi_postgresql_scratch_tools(p->scratch)->major);
-    jbi_finding_hint(p->job->report, "install PostgreSQL's programs of the version of the backup");
+    const char *server = p->artifact->server_version;
+    jbi_finding(p->job->report, JB_ERROR, subject ? subject : p->artifact->path, "%s", message);
+    if (is_of_same_versions(p))
+        return;
+    p->checked->not_compared++; /* it may be there under another name */
+    jbi_finding_hint(p->job->report,
+                     "the backup is of PostgreSQL %s by pg_dump %s, here they are %d and %d, which "
+                     "may name it otherwise: verify with the versions of the backup",
+                     server ? server : "?", client ? client : "?",
+                     jbi_postgresql_scratch_server_major(p->scratch),
+                     jbi_postgresql_scratch_tools(p->scratch)->major);
 }
 
 /* The stored definitions have been held against the backup; here, whether a restore makes them all.
@@ -111,8 +126,8 @@ static void allow_other_order(struct proving *p)
     if (minor == NULL || atoi(minor + 1) < MINOR_GROUPED || was->count != is->count ||
         was->bytes != is->bytes || strcmp(was->sha256, is->sha256) == 0)
         return;
-    jbi_finding(p->job->report, JB_WARNING, p->artifact->path,
-                "the content of its large objects was not compared: they have several owners");
+    not_compared(p, "the content of its restored large objects was not compared: they have several "
+                    "owners, and so another order");
     *is = *was;
 }
 
@@ -123,15 +138,12 @@ static int compare(struct proving *p)
         return code;
     if (!p->artifact->postgresql->is_recoded || p->restored.format[0] == '\0') {
         p->checked->tables += p->restored.table_count;
-        jbi_finding(p->job->report, JB_WARNING, p->artifact->path,
-                    "only its tables were compared: its format is not known to this jbackup");
+        not_compared(p, "only its tables were compared: its format is not known to this jbackup");
+        jbi_finding_hint(p->job->report, "a newer jbackup compares the rest, too");
         return jbi_tables_compare(p->job, p->artifact, p->restored.tables, p->restored.table_count,
                                   p->err);
     }
-    if (is_of_same_versions(p))
-        compare_definitions(p);
-    else
-        skip_definitions(p);
+    compare_definitions(p);
     allow_other_order(p);
     return jbi_postgresql_compare_data(p->job, p->artifact, &p->restored, p->checked, p->err);
 }

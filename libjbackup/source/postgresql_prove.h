@@ -19,8 +19,9 @@ struct postgresql_proof {
  * one in another way, which is an INFO finding. Where it can't be restored on the server, a cluster
  * of our own decides. Of a dump that pg_dump compressed itself the tables alone are compared.
  *
- * Differences, and a dump that can't be restored, are ERROR findings. WARNING: what could not be
- * compared, e.g. definitions, for want of the versions of then. Sets what was compared, the bytes
+ * Differences, and a dump that can't be restored, are ERROR findings; so is what could not be
+ * compared, which is counted: tables alone, or a definition that programs of other versions than
+ * then may name otherwise. Sets what was compared, the bytes
  * of all tables and large objects that were restored, and where that was, for people (NULL:
  * nowhere). A negative code only if it could not be done; JB_EUNSUPPORTED: for want of a server.
  */

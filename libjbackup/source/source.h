@@ -29,7 +29,8 @@ struct source_job {
 struct source_checked {
     uint64_t bytes_read; /* of the stored artifact */
     uint64_t files, tables;
-    bool sha256_known; /* the check read all stored bytes and this is their digest */
+    size_t not_compared; /* of the ERROR findings those that tell what could not be compared */
+    bool sha256_known;   /* the check read all stored bytes and this is their digest */
     char sha256[SHA256_HEX_SIZE];
 };
 

@@ -29,8 +29,8 @@ folder, timestamp, result, at = sys.argv[1:]
 manifest = glob.glob(f"{folder}/*/manifest_{timestamp}.json")[0]
 sha256 = re.search(r'"manifest_sha256": "([0-9a-f]{64})"', open(manifest).read()).group(1)
 proof = {"at": at, "depth": "restore", "result": result, "sample": 100, "host": "host1",
-         "tool": "jbackup 0.1.0", "duration_s": 1.5, "files": 3, "tables": 2, "bytes_read": 12000,
-         "bytes_restored": 34000, "findings": []}
+         "tool": "jbackup 0.1.0", "duration_s": 1.5, "look_s": 0.5, "restore_s": 0.25,
+         "files": 3, "tables": 2, "bytes_read": 12000, "bytes_decoded": 24000, "bytes_restored": 34000, "findings": []}
 name = manifest.replace("manifest_", "proof_")
 with open(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
     json.dump({"timestamp": timestamp, "manifest_sha256": sha256, "manifest_digest": "0" * 64,
