@@ -206,6 +206,52 @@ struct jb_verify_options {
 JB_API JB_MUST_USE int backup_verify(jb_project *project, const struct jb_verify_options *options,
                                      jb_report **report, struct jb_error *err);
 
+/* ---- Test the installation ----------------------------------------------------------------- */
+
+/* The names of the tests, in the order in which they run: "executable", "database", "backup",
+ * "integrity", "restore", "cleanup", "stats", "shell", "systemd"; NULL past the end. */
+JB_API const char *jb_system_test_name(size_t index);
+
+struct jb_system_options {
+    size_t size;
+    const char *test;      /* only this one; NULL: all */
+    const char *timestamp; /* integrity and restore: only this backup; NULL: as below */
+    int depth;             /* integrity: enum jb_depth */
+    int latest;            /* integrity: only the newest backup, not every one */
+    int all;               /* restore: every backup, not only the newest with each component */
+    int sample;            /* integrity: as in struct jb_verify_options */
+    int write_report;      /* 1: the result is also written into the repository */
+    const char *program;   /* the tool jbackup; NULL: as found on PATH */
+    const char *shell;     /* backup.sh; NULL: the project's, else beside program, else on PATH */
+};
+#define JB_SYSTEM_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(struct jb_system_options), NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL                    \
+    }
+
+/* Tests that backups are made, kept and can be restored here: each test does the real thing, in a
+ * place of its own where it writes; the user's backups are read only (what backup_verify found of
+ * them is kept with them). A test without an ERROR finding has passed; one that could not run has
+ * one. Subjects of findings begin with the test's name.
+ * Figures: at, host, tool, project, repository; tests, passed, failed; backups, proved, checked,
+ * unchecked, broken (how many of them are); newest, newest_at, newest_proved, proved_at,
+ * proof_age_s (null and -1: none); read_mb_s, decoded_mb_s, restored_mb_s (of what integrity and
+ * restore did now; 0: they did not, or in no time), restore_estimate_ms of the backup
+ * restore_estimate_of (how long restoring all of it takes; 0 and null: not known); duration_ms;
+ * json, html: the files written, or null. Rows: with row = "test": test, ok, level (the worst,
+ * null: no finding), findings, duration_ms, did (what was done, a sentence). With row = "backup",
+ * newest first: timestamp, category, type, created_at, created_unix (seconds), total_size,
+ * duration_ms (its making), label, pinned, proof, proof_at, proof_depth as in jb_list. With row =
+ * "run", newest first, the verifications that are remembered, at most 100: at, at_unix, timestamp,
+ * depth, result, sample, duration_ms, read_mb_s, decoded_mb_s, restored_mb_s. With write_report:
+ * backup_verification_report_TS.json, this report, and the same as a page
+ * (.html) that needs nothing else, both with mode 0600.
+ * Programs: those of the other verbs; the tool jbackup, backup.sh, sh and systemctl.
+ * Expected codes: JB_EINVAL, JB_ENOTFOUND (that backup), JB_EIO, JB_ECANCELED. */
+JB_API JB_MUST_USE int jb_verify_system(jb_project *project,
+                                        const struct jb_system_options *options, jb_report **report,
+                                        struct jb_error *err);
+
 /* ---- Restore ------------------------------------------------------------------------------- */
 
 struct jb_restore_options {

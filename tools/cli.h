@@ -84,12 +84,24 @@ const struct cli_command *cli_command_find(const struct cli_tool *tool, const ch
  * JB_EINVAL. */
 int cli_usage(struct jb_error *err, const char *hint, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* As cli_usage, for a word that is not one of words; names the nearest, or all. dashes is what
- * stands before each: "--" or "". */
+/* As cli_usage, for a word that is not one of words; names the nearest, and all if they are few or
+ * none is near. dashes is what stands before each: "--" or "". */
 int cli_usage_word(struct jb_error *err, const char *what, const char *dashes, const char *word,
                    const char *const *words, size_t count);
+/* As cli_usage, where one of words is missing; names all. */
+int cli_usage_missing(struct jb_error *err, const char *text, const char *const *words,
+                      size_t count);
 int cli_unknown_command(const struct cli_tool *tool, const char *name, struct jb_error *err);
-/* The value of an option that is a number of seconds; *out is left if it was not given. */
+
+/* ---- cli_values.c: what options say; *out is left where one was not given ------------------ */
+
+/* The place of word, which may be NULL, among words. what says what it is: "category". */
+int cli_word(const char *what, const char *word, const char *const *words, size_t count,
+             size_t *out, struct jb_error *err);
+/* "bytes", "content" or "restore" as enum jb_depth; content if it was not given. */
+int cli_depth(const struct cli *cli, int option, int *out, struct jb_error *err);
+/* "5" or "5%". */
+int cli_percent(const struct cli *cli, int option, int *out, struct jb_error *err);
 int cli_seconds(const struct cli *cli, int option, int *out, struct jb_error *err);
 
 /* ---- cli_help.c ---------------------------------------------------------------------------- */
@@ -101,22 +113,33 @@ void cli_help_command(const struct cli_tool *tool, const struct cli_command *com
 
 /* ---- cli_table.c: what a person reads ------------------------------------------------------ */
 
+enum cli_color { CLI_PLAIN, CLI_BOLD, CLI_GREEN, CLI_YELLOW, CLI_RED };
+
 /* How one cell of a table is printed. */
 typedef void cli_format(FILE *out, const jb_report *report, size_t row, const char *key);
 cli_format cli_text, cli_count, cli_size, cli_time, cli_duration;
 cli_format cli_age; /* of a time: "3 days ago"; nothing if there is none */
+/* The color of one cell. */
+typedef enum cli_color cli_tint(const jb_report *report, size_t row, const char *key);
 
 struct cli_column {
     const char *title;
     const char *key;
     cli_format *format;
-    bool is_right; /* aligned to the right */
+    bool is_right;  /* aligned to the right */
+    cli_tint *tint; /* NULL: plain */
 };
 
 /* Prints the rows whose field row is where (NULL: all rows): on a terminal with a header and
  * aligned, else bare. Fields are separated by '|', which is \x7c within any but the last. */
 void cli_table(const struct cli *cli, const jb_report *report, const char *where,
                const struct cli_column *columns, size_t count);
+
+/* The text of a field, "" if there is none. */
+const char *cli_field(const jb_report *report, size_t row, const char *key);
+int64_t cli_figure(const jb_report *report, const char *key);
+/* A line "name  value"; nothing if the value is empty. */
+void cli_line(const char *name, const char *value);
 
 #define CLI_NUMBER_SIZE 32
 /* "1,234,567". Return to. */
@@ -133,7 +156,6 @@ char *cli_printable(char *to, size_t size, const char *from);
 
 /* ---- cli_terminal.c: the person at it ------------------------------------------------------ */
 
-enum cli_color { CLI_PLAIN, CLI_BOLD, CLI_GREEN, CLI_YELLOW, CLI_RED };
 const char *cli_color(bool is_colored, enum cli_color color); /* an escape sequence, or "" */
 
 /* The hooks that a project gets: log lines when verbose, a progress bar on a terminal, and

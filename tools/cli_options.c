@@ -4,10 +4,10 @@
 #include "cli.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define WORD_MAX 63
+#define WORD_MAX   63
+#define SHORT_LIST 9 /* so many words are told even where one is near */
 
 int cli_usage(struct jb_error *err, const char *hint, const char *format, ...)
 {
@@ -69,18 +69,34 @@ static const char *nearest(const char *word, const char *const *words, size_t co
     return found;
 }
 
+/* "known are bytes, content, restore" */
+static void tell_words(char *hint, size_t size, const char *dashes, const char *const *words,
+                       size_t count)
+{
+    size_t used = (size_t)snprintf(hint, size, "known are ");
+    for (size_t i = 0; i < count && used < size; i++)
+        used += (size_t)snprintf(hint + used, size - used, "%s%s%s", i > 0 ? ", " : "", dashes,
+                                 words[i]);
+}
+
+int cli_usage_missing(struct jb_error *err, const char *text, const char *const *words,
+                      size_t count)
+{
+    char hint[sizeof err->hint];
+    tell_words(hint, sizeof hint, "", words, count);
+    return cli_usage(err, hint, "%s", text);
+}
+
 int cli_usage_word(struct jb_error *err, const char *what, const char *dashes, const char *word,
                    const char *const *words, size_t count)
 {
     const char *meant = nearest(word, words, count);
+    char hint[sizeof err->hint];
+    tell_words(hint, sizeof hint, dashes, words, count);
     if (meant != NULL)
-        return cli_usage(err, NULL, "unknown %s \"%s%s\"; did you mean \"%s%s\"?", what, dashes,
-                         word, dashes, meant);
-    char hint[sizeof err->hint] = "known are ";
-    size_t used = strlen(hint);
-    for (size_t i = 0; i < count && used < sizeof hint; i++)
-        used += (size_t)snprintf(hint + used, sizeof hint - used, "%s%s%s", i > 0 ? ", " : "",
-                                 dashes, words[i]);
+        return cli_usage(err, count <= SHORT_LIST ? hint : NULL,
+                         "unknown %s \"%s%s\"; did you mean \"%s%s\"?", what, dashes, word, dashes,
+                         meant);
     return cli_usage(err, hint, "unknown %s \"%s%s\"", what, dashes, word);
 }
 
@@ -235,18 +251,4 @@ int cli_parse(struct cli *cli, int argc, char **argv, struct jb_error *err)
     }
     int code = check_options(cli, err);
     return code < 0 ? code : check_operands(cli, err);
-}
-
-int cli_seconds(const struct cli *cli, int option, int *out, struct jb_error *err)
-{
-    const char *text = cli->value[option];
-    if (text == NULL)
-        return JB_OK;
-    size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > 9 || text[digits] != '\0')
-        return cli_usage(err, "seconds are a whole number, such as 60",
-                         "option \"--%s\": \"%s\" is no number of seconds",
-                         cli_option_at(cli->tool, (size_t)option)->name, text);
-    *out = (int)strtol(text, NULL, 10);
-    return JB_OK;
 }

@@ -90,10 +90,26 @@ char *cli_printable(char *to, size_t size, const char *from)
     return to;
 }
 
-void cli_text(FILE *out, const jb_report *report, size_t row, const char *key)
+const char *cli_field(const jb_report *report, size_t row, const char *key)
 {
     const char *text = jb_report_text(report, row, key);
-    fputs(text ? text : "", out);
+    return text ? text : "";
+}
+
+int64_t cli_figure(const jb_report *report, const char *key)
+{
+    return jb_report_number(report, JB_FIGURES, key);
+}
+
+void cli_line(const char *name, const char *value)
+{
+    if (*value != '\0')
+        printf("%-12s %s\n", name, value);
+}
+
+void cli_text(FILE *out, const jb_report *report, size_t row, const char *key)
+{
+    fputs(cli_field(report, row, key), out);
 }
 
 void cli_count(FILE *out, const jb_report *report, size_t row, const char *key)
@@ -201,26 +217,36 @@ static const char *cell_text(struct table *table, size_t row, size_t column)
     return table->cell;
 }
 
+static enum cli_color cell_color(const struct table *table, size_t row, size_t column)
+{
+    const struct cli_column *shape = &table->columns[column];
+    return shape->tint ? shape->tint(table->report, row, shape->key) : CLI_PLAIN;
+}
+
 static void print_spaces(size_t count)
 {
     for (; count > 0; count--)
         putchar(' ');
 }
 
-static void print_cell(const struct table *table, size_t column, const char *text)
+static void print_cell(const struct table *table, size_t column, const char *text,
+                       enum cli_color color)
 {
+    bool is_colored = table->cli->is_out_colored && color != CLI_PLAIN;
     bool is_last = column + 1 == table->count;
     size_t width = columns_of(text), padding = 0;
     if (width < table->widths[column])
         padding = table->widths[column] - width;
     if (table->columns[column].is_right)
         print_spaces(padding);
+    fputs(cli_color(is_colored, color), stdout);
     for (; *text != '\0'; text++) {
         if (*text == '|' && !is_last)
             fputs("\\x7c", stdout);
         else
             putchar(*text);
     }
+    fputs(cli_color(is_colored, CLI_PLAIN), stdout);
     if (!is_last && !table->columns[column].is_right)
         print_spaces(padding);
     if (!is_last)
@@ -251,7 +277,7 @@ static void print_header(const struct table *table)
 {
     fputs(cli_color(table->cli->is_out_colored, CLI_BOLD), stdout);
     for (size_t i = 0; i < table->count; i++)
-        print_cell(table, i, table->columns[i].title);
+        print_cell(table, i, table->columns[i].title, CLI_PLAIN);
     puts(cli_color(table->cli->is_out_colored, CLI_PLAIN));
 }
 
@@ -275,7 +301,7 @@ void cli_table(const struct cli *cli, const jb_report *report, const char *where
         if (!is_wanted(report, row, where))
             continue;
         for (size_t i = 0; i < count; i++)
-            print_cell(&table, i, cell_text(&table, row, i));
+            print_cell(&table, i, cell_text(&table, row, i), cell_color(&table, row, i));
         putchar('\n');
     }
     fclose(table.stream);

@@ -9,8 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DRAW_EVERY_MS 100
-#define BAR_WIDTH     20
+#define DRAW_EVERY_MS   100
+#define PACE_AFTER_MS   1000
+#define BAR_WIDTH       20
+#define BAR_WIDTH_LEAST 4
+#define MOST_LEFT_S     360000
 
 static struct {
     bool is_shown, is_drawn;
@@ -75,31 +78,63 @@ static char *amount_text(char to[CLI_NUMBER_SIZE], uint64_t amount, const char *
     return cli_count_text(to, (int64_t)amount);
 }
 
+/* The line up to so many columns, whole characters only. */
+static int cut_at(const char *line, size_t width)
+{
+    size_t at = 0;
+    for (size_t columns = 0; line[at] != '\0'; at++) {
+        bool is_first = ((unsigned char)line[at] & 0xc0) != 0x80;
+        if (is_first && columns++ == width)
+            break;
+    }
+    return (int)at;
+}
+
+/* "12.3 MB of 80 MB  40 MB/s  0:02 left"; how fast, and how long still, once the step has lasted
+ * long enough to tell. */
+static void tell_amounts(char *line, size_t size, uint64_t done, uint64_t total, const char *unit,
+                         int64_t elapsed_ms)
+{
+    char amount[CLI_NUMBER_SIZE], whole[CLI_NUMBER_SIZE], rate[CLI_NUMBER_SIZE];
+    bool is_bytes = strcmp(unit, "bytes") == 0, is_known = total > 0 && total >= done;
+    size_t used = (size_t)snprintf(
+        line, size, "%s%s%s%s%.20s", amount_text(amount, done, unit), is_known ? " of " : "",
+        is_known ? amount_text(whole, total, unit) : "", is_bytes ? "" : " ", is_bytes ? "" : unit);
+    if (elapsed_ms < PACE_AFTER_MS)
+        return;
+    double per_ms = (double)(done - bar.step_from) / (double)elapsed_ms;
+    used += (size_t)snprintf(line + used, size - used, "  %s/s",
+                             amount_text(rate, (uint64_t)(per_ms * 1000), unit));
+    if (!is_known || per_ms <= 0)
+        return;
+    double left_s = (double)(total - done) / per_ms / 1000 + 1;
+    if (left_s < MOST_LEFT_S)
+        snprintf(line + used, size - used, "  %d:%02d left", (int)left_s / 60, (int)left_s % 60);
+}
+
+/* The bar gives way where the terminal is narrow. The last column stays free, or some terminals
+ * begin a new line. */
 static void draw(uint64_t done, uint64_t total, const char *unit, int64_t elapsed_ms)
 {
-    char line[256], amount[CLI_NUMBER_SIZE], whole[CLI_NUMBER_SIZE], rate[CLI_NUMBER_SIZE];
-    bool is_bytes = strcmp(unit, "bytes") == 0;
-    double fraction = total > 0 ? (double)done / (double)total : 0;
-    double per_ms = elapsed_ms > 0 ? (double)(done - bar.step_from) / (double)elapsed_ms : 0;
-    int filled = (int)(fraction * BAR_WIDTH), used;
-    const char *noun = is_bytes ? "" : unit, *gap = is_bytes ? "" : " ";
-
-    amount_text(amount, done, unit);
-    amount_text(rate, (uint64_t)(per_ms * 1000), unit);
-    if (total == 0 || done > total)
-        used = snprintf(line, sizeof line, "%s  %s%s%s  %s/s", bar.step, amount, gap, noun, rate);
-    else
-        used = snprintf(line, sizeof line, "%s %3d%% [%.*s%*s] %s of %s%s%s  %s/s", bar.step,
-                        (int)(fraction * 100), filled, "####################", BAR_WIDTH - filled,
-                        "", amount, amount_text(whole, total, unit), gap, noun, rate);
-    if (total >= done && per_ms > 0 && used > 0 && (size_t)used < sizeof line) {
-        int64_t left_s = (int64_t)((double)(total - done) / per_ms / 1000) + 1;
-        if (left_s < 360000)
-            snprintf(line + used, sizeof line - (size_t)used, "  %d:%02d left", (int)(left_s / 60),
-                     (int)(left_s % 60));
+    char line[256], amounts[160] = "", drawn[64] = "";
+    size_t width = terminal_width() - 1;
+    if (*unit != '\0')
+        tell_amounts(amounts, sizeof amounts, done, total, unit, elapsed_ms);
+    if (total > 0 && done <= total) {
+        size_t used = strlen(bar.step) + strlen(" 100% []  ") + strlen(amounts);
+        size_t room = width > used ? width - used : 0;
+        int columns = room > BAR_WIDTH ? BAR_WIDTH : (int)room;
+        double fraction = (double)done / (double)total;
+        int filled = (int)(fraction * columns);
+        if (columns >= BAR_WIDTH_LEAST)
+            snprintf(drawn, sizeof drawn, " [%.*s%*s]", filled, "####################",
+                     columns - filled, "");
+        snprintf(line, sizeof line, "%s %3d%%%s %s", bar.step, (int)(fraction * 100), drawn,
+                 amounts);
+    } else {
+        snprintf(line, sizeof line, "%s  %s", bar.step, amounts);
     }
-    /* The last column stays free, or some terminals begin a new line. */
-    fprintf(stderr, "\r%.*s\033[K", (int)terminal_width() - 1, line);
+    fprintf(stderr, "\r%.*s\033[K", cut_at(line, width), line);
     bar.is_drawn = true;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* jbackup: the tables of its options and commands, and the call behind each command. */
 #include <jbackup.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -27,23 +26,11 @@ static const struct cli_option options[OPTION_END - CLI_OWN_OPTIONS] = {
     OWN(OPTION_SAMPLE) = {"sample", "N%", "of code archives only about so much"},
 };
 
-static int check_word(const char *what, const char *word, const char *const *words, size_t count,
-                      size_t *out, struct jb_error *err)
-{
-    for (size_t i = 0; word != NULL && i < count; i++) {
-        if (strcmp(word, words[i]) == 0) {
-            *out = i;
-            return JB_OK;
-        }
-    }
-    return word ? cli_usage_word(err, what, "", word, words, count) : JB_OK;
-}
-
 static int check_category(const struct cli *cli, struct jb_error *err)
 {
     static const char *const names[] = {"daily", "weekly", "monthly"};
     size_t unused;
-    return check_word("category", cli->value[OPTION_CATEGORY], names, 3, &unused, err);
+    return cli_word("category", cli->value[OPTION_CATEGORY], names, 3, &unused, err);
 }
 
 static int call_backup(const struct cli *cli, jb_project *project, jb_report **report,
@@ -77,27 +64,9 @@ static int call_list(const struct cli *cli, jb_project *project, jb_report **rep
     return jb_list(project, &wanted, report, err);
 }
 
-/* "5" or "5%". */
-static int take_percent(const char *text, int *out, struct jb_error *err)
-{
-    if (text == NULL)
-        return JB_OK;
-    char *end;
-    long percent = strtol(text, &end, 10);
-    end += *end == '%';
-    bool is_number = text[0] >= '0' && text[0] <= '9' && *end == '\0';
-    if (!is_number || percent < 1 || percent > 100)
-        return cli_usage(err, "a sample is from 1 to 100 percent, such as 10%",
-                         "option \"--sample\": \"%s\" is no such number", text);
-    *out = (int)percent;
-    return JB_OK;
-}
-
 static int call_verify(const struct cli *cli, jb_project *project, jb_report **report,
                        struct jb_error *err)
 {
-    static const char *const depths[] = {
-        [JB_DEPTH_CONTENT] = "content", [JB_DEPTH_BYTES] = "bytes", [JB_DEPTH_RESTORE] = "restore"};
     struct jb_verify_options wanted = JB_VERIFY_OPTIONS_INIT;
     const char *option = cli->value[OPTION_TIMESTAMP], *operand = cli->operand[0];
     if (option != NULL && operand != NULL && strcmp(option, operand) != 0)
@@ -105,14 +74,10 @@ static int call_verify(const struct cli *cli, jb_project *project, jb_report **r
                          "two timestamps given, \"%s\" and \"%s\"", option, operand);
     wanted.timestamp = option ? option : operand;
     wanted.latest = cli->value[OPTION_LATEST] != NULL;
-    size_t depth = JB_DEPTH_CONTENT;
-    int code = check_word("depth", cli->value[OPTION_DEPTH], depths, 3, &depth, err);
+    int code = cli_depth(cli, OPTION_DEPTH, &wanted.depth, err);
     if (code == JB_OK)
-        code = take_percent(cli->value[OPTION_SAMPLE], &wanted.sample, err);
-    if (code != JB_OK)
-        return code;
-    wanted.depth = (int)depth;
-    return backup_verify(project, &wanted, report, err);
+        code = cli_percent(cli, OPTION_SAMPLE, &wanted.sample, err);
+    return code == JB_OK ? backup_verify(project, &wanted, report, err) : code;
 }
 
 static int call_stats(const struct cli *cli, jb_project *project, jb_report **report,
@@ -174,7 +139,7 @@ static int call_restore(const struct cli *cli, jb_project *project, jb_report **
     if (cli->value[OPTION_TO] == NULL)
         return cli_usage(err, "DIR is an empty folder; it is made if it is absent",
                          "\"restore\" needs --to DIR");
-    int code = check_word("type", cli->value[OPTION_TYPE], types, 3, &type, err);
+    int code = cli_word("type", cli->value[OPTION_TYPE], types, 3, &type, err);
     if (code != JB_OK)
         return code;
     wanted.timestamp = cli->value[OPTION_TIMESTAMP];

@@ -7,27 +7,16 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static const char *text_of(const jb_report *report, size_t row, const char *key)
-{
-    const char *text = jb_report_text(report, row, key);
-    return text ? text : "";
-}
-
-static int64_t figure(const jb_report *report, const char *key)
-{
-    return jb_report_number(report, JB_FIGURES, key);
-}
-
 /* ---- backup --------------------------------------------------------------------------------- */
 
 static void print_artifact(const jb_report *report, size_t row)
 {
     char size[CLI_NUMBER_SIZE], raw[CLI_NUMBER_SIZE], tables[CLI_NUMBER_SIZE];
-    printf("  %s: %s", text_of(report, row, "path"),
+    printf("  %s: %s", cli_field(report, row, "path"),
            cli_size_text(size, jb_report_number(report, row, "size")));
     if (jb_report_number(report, row, "raw_size") > 0)
         printf(" from %s", cli_size_text(raw, jb_report_number(report, row, "raw_size")));
-    if (strcmp(text_of(report, row, "kind"), "postgresql") == 0)
+    if (strcmp(cli_field(report, row, "kind"), "postgresql") == 0)
         printf(", %s%s", cli_counted(tables, jb_report_number(report, row, "table_count"), "table"),
                jb_report_number(report, row, "encrypted") ? ", over an encrypted connection" : "");
     puts(jb_report_number(report, row, "linked") ? ", unchanged: a link to the previous one" : "");
@@ -40,20 +29,20 @@ void print_backup(const struct cli *cli, const jb_report *report)
     (void)cli;
     for (size_t row = 0; row < jb_report_row_count(report); row++)
         print_artifact(report, row);
-    if (figure(report, "files") > 0)
-        printf("  code: %s, %s\n", cli_counted(files, figure(report, "files"), "file"),
-               cli_size_text(bytes, figure(report, "file_bytes")));
-    printf("%s: %s backup, %s, %s in %s\n", text_of(report, JB_FIGURES, "timestamp"),
-           text_of(report, JB_FIGURES, "type"), text_of(report, JB_FIGURES, "category"),
-           cli_size_text(size, figure(report, "total_size")),
-           cli_duration_text(time, figure(report, "duration_ms")));
+    if (cli_figure(report, "files") > 0)
+        printf("  code: %s, %s\n", cli_counted(files, cli_figure(report, "files"), "file"),
+               cli_size_text(bytes, cli_figure(report, "file_bytes")));
+    printf("%s: %s backup, %s, %s in %s\n", cli_field(report, JB_FIGURES, "timestamp"),
+           cli_field(report, JB_FIGURES, "type"), cli_field(report, JB_FIGURES, "category"),
+           cli_size_text(size, cli_figure(report, "total_size")),
+           cli_duration_text(time, cli_figure(report, "duration_ms")));
 }
 
 /* ---- list, verify --------------------------------------------------------------------------- */
 
 static void format_commit(FILE *out, const jb_report *report, size_t row, const char *key)
 {
-    fprintf(out, "%.8s", text_of(report, row, key));
+    fprintf(out, "%.8s", cli_field(report, row, key));
 }
 
 static void format_pinned(FILE *out, const jb_report *report, size_t row, const char *key)
@@ -64,9 +53,9 @@ static void format_pinned(FILE *out, const jb_report *report, size_t row, const 
 /* What verifications say, and since when: "proved 3 days ago". */
 static void format_proof(FILE *out, const jb_report *report, size_t row, const char *key)
 {
-    fputs(text_of(report, row, key), out);
+    fputs(cli_field(report, row, key), out);
     if (jb_report_text(report, row, "proof_at") != NULL) {
-        fputs(strcmp(text_of(report, row, key), "broken") == 0 ? ", found " : " ", out);
+        fputs(strcmp(cli_field(report, row, key), "broken") == 0 ? ", found " : " ", out);
         cli_age(out, report, row, "proof_at");
     }
 }
@@ -107,15 +96,15 @@ static void print_verified(const struct cli *cli, const jb_report *report, size_
 {
     char artifacts[CLI_NUMBER_SIZE], files[CLI_NUMBER_SIZE], tables[CLI_NUMBER_SIZE];
     bool is_good = jb_report_number(report, row, "ok") != 0;
-    bool is_proof = strcmp(text_of(report, row, "depth"), "restore") == 0;
-    const char *restored_in = text_of(report, row, "restored_in");
-    printf("%s %s%s%s %s, %s: %s, %s, %s%s%s\n", text_of(report, row, "timestamp"),
+    bool is_proof = strcmp(cli_field(report, row, "depth"), "restore") == 0;
+    const char *restored_in = cli_field(report, row, "restored_in");
+    printf("%s %s%s%s %s, %s: %s, %s, %s%s%s\n", cli_field(report, row, "timestamp"),
            cli_color(cli->is_out_colored, is_good ? CLI_GREEN : CLI_RED),
            !is_good   ? "DAMAGED"
            : is_proof ? "proved"
                       : "good",
-           cli_color(cli->is_out_colored, CLI_PLAIN), text_of(report, row, "category"),
-           text_of(report, row, "type"),
+           cli_color(cli->is_out_colored, CLI_PLAIN), cli_field(report, row, "category"),
+           cli_field(report, row, "type"),
            cli_counted(artifacts, jb_report_number(report, row, "artifacts"), "artifact"),
            cli_counted(files, jb_report_number(report, row, "files"), "file"),
            cli_counted(tables, jb_report_number(report, row, "tables"), "table"),
@@ -126,19 +115,19 @@ static void print_all_good(const jb_report *report)
 {
     char artifacts[CLI_NUMBER_SIZE], files[CLI_NUMBER_SIZE], tables[CLI_NUMBER_SIZE];
     char bytes[CLI_NUMBER_SIZE], time[CLI_NUMBER_SIZE], backups[CLI_NUMBER_SIZE];
-    int64_t count = figure(report, "backups");
+    int64_t count = cli_figure(report, "backups");
     printf("%s%s %s good: %s, %s, %s, %s read in %s\n", count == 1 ? "the " : "all ",
            count == 1 ? "backup" : cli_counted(backups, count, "backup"), count == 1 ? "is" : "are",
-           cli_counted(artifacts, figure(report, "artifacts"), "artifact"),
-           cli_counted(files, figure(report, "files"), "file"),
-           cli_counted(tables, figure(report, "tables"), "table"),
-           cli_size_text(bytes, figure(report, "bytes_read")),
-           cli_duration_text(time, figure(report, "duration_ms")));
+           cli_counted(artifacts, cli_figure(report, "artifacts"), "artifact"),
+           cli_counted(files, cli_figure(report, "files"), "file"),
+           cli_counted(tables, cli_figure(report, "tables"), "table"),
+           cli_size_text(bytes, cli_figure(report, "bytes_read")),
+           cli_duration_text(time, cli_figure(report, "duration_ms")));
 }
 
 void print_verify(const struct cli *cli, const jb_report *report)
 {
-    int64_t count = figure(report, "backups"), bad = figure(report, "bad");
+    int64_t count = cli_figure(report, "backups"), bad = cli_figure(report, "bad");
     char backups[CLI_NUMBER_SIZE], damaged[CLI_NUMBER_SIZE];
     for (size_t row = 0; row < jb_report_row_count(report); row++)
         print_verified(cli, report, row);
@@ -155,12 +144,6 @@ void print_verify(const struct cli *cli, const jb_report *report)
 
 /* ---- stats, cleanup, remove, pin ------------------------------------------------------------ */
 
-static void print_line(const char *name, const char *value)
-{
-    if (*value != '\0')
-        printf("%-12s %s\n", name, value);
-}
-
 void print_stats(const struct cli *cli, const jb_report *report)
 {
     static const struct cli_column columns[] = {
@@ -169,21 +152,21 @@ void print_stats(const struct cli *cli, const jb_report *report)
         {"NEWEST", "newest", cli_text, false},
     };
     char number[CLI_NUMBER_SIZE], disk_total[CLI_NUMBER_SIZE], line[3 * CLI_NUMBER_SIZE];
-    print_line("repository", text_of(report, JB_FIGURES, "repository"));
-    print_line("backups", cli_count_text(number, figure(report, "backups")));
-    print_line("newest", text_of(report, JB_FIGURES, "newest"));
-    print_line("oldest", text_of(report, JB_FIGURES, "oldest"));
-    print_line("size", cli_size_text(number, figure(report, "total_size")));
-    print_line("on disk", cli_size_text(number, figure(report, "stored_size")));
-    snprintf(line, sizeof line, "%s of %s", cli_size_text(number, figure(report, "disk_free")),
-             cli_size_text(disk_total, figure(report, "disk_total")));
-    print_line("free", line);
+    cli_line("repository", cli_field(report, JB_FIGURES, "repository"));
+    cli_line("backups", cli_count_text(number, cli_figure(report, "backups")));
+    cli_line("newest", cli_field(report, JB_FIGURES, "newest"));
+    cli_line("oldest", cli_field(report, JB_FIGURES, "oldest"));
+    cli_line("size", cli_size_text(number, cli_figure(report, "total_size")));
+    cli_line("on disk", cli_size_text(number, cli_figure(report, "stored_size")));
+    snprintf(line, sizeof line, "%s of %s", cli_size_text(number, cli_figure(report, "disk_free")),
+             cli_size_text(disk_total, cli_figure(report, "disk_total")));
+    cli_line("free", line);
     cli_table(cli, report, NULL, columns, COUNT(columns));
 }
 
 static void format_kept(FILE *out, const jb_report *report, size_t row, const char *key)
 {
-    const char *removed = figure(report, "dry_run") ? "would be removed" : "removed";
+    const char *removed = cli_figure(report, "dry_run") ? "would be removed" : "removed";
     fputs(jb_report_number(report, row, key) ? "kept" : removed, out);
 }
 
@@ -196,27 +179,27 @@ void print_cleanup(const struct cli *cli, const jb_report *report)
     };
     char kept[CLI_NUMBER_SIZE], removed[CLI_NUMBER_SIZE], freed[CLI_NUMBER_SIZE];
     cli_table(cli, report, NULL, columns, COUNT(columns));
-    printf(figure(report, "dry_run") ? "would keep %s, remove %s and free %s\n"
-                                     : "kept %s, removed %s, freed %s\n",
-           cli_counted(kept, figure(report, "kept"), "backup"),
-           cli_count_text(removed, figure(report, "removed")),
-           cli_size_text(freed, figure(report, "freed")));
+    printf(cli_figure(report, "dry_run") ? "would keep %s, remove %s and free %s\n"
+                                         : "kept %s, removed %s, freed %s\n",
+           cli_counted(kept, cli_figure(report, "kept"), "backup"),
+           cli_count_text(removed, cli_figure(report, "removed")),
+           cli_size_text(freed, cli_figure(report, "freed")));
 }
 
 void print_remove(const struct cli *cli, const jb_report *report)
 {
     char freed[CLI_NUMBER_SIZE];
     (void)cli;
-    printf("removed %s, freed %s\n", text_of(report, JB_FIGURES, "timestamp"),
-           cli_size_text(freed, figure(report, "freed")));
+    printf("removed %s, freed %s\n", cli_field(report, JB_FIGURES, "timestamp"),
+           cli_size_text(freed, cli_figure(report, "freed")));
 }
 
 void print_pin(const struct cli *cli, const jb_report *report)
 {
     (void)cli;
-    printf("%s %s\n", text_of(report, JB_FIGURES, "timestamp"),
-           figure(report, "pinned") ? "is pinned: cleanup and remove leave it alone"
-                                    : "is no longer pinned");
+    printf("%s %s\n", cli_field(report, JB_FIGURES, "timestamp"),
+           cli_figure(report, "pinned") ? "is pinned: cleanup and remove leave it alone"
+                                        : "is no longer pinned");
 }
 
 /* ---- restore -------------------------------------------------------------------------------- */
@@ -226,34 +209,35 @@ void print_restore(const struct cli *cli, const jb_report *report)
     char files[CLI_NUMBER_SIZE], bytes[CLI_NUMBER_SIZE], databases[CLI_NUMBER_SIZE];
     char time[CLI_NUMBER_SIZE];
     (void)cli;
-    printf("restored %s to %s: %s (%s), %s in %s\n", text_of(report, JB_FIGURES, "timestamp"),
-           text_of(report, JB_FIGURES, "to"), cli_counted(files, figure(report, "files"), "file"),
-           cli_size_text(bytes, figure(report, "file_bytes")),
-           cli_counted(databases, figure(report, "databases"), "database"),
-           cli_duration_text(time, figure(report, "duration_ms")));
+    printf("restored %s to %s: %s (%s), %s in %s\n", cli_field(report, JB_FIGURES, "timestamp"),
+           cli_field(report, JB_FIGURES, "to"),
+           cli_counted(files, cli_figure(report, "files"), "file"),
+           cli_size_text(bytes, cli_figure(report, "file_bytes")),
+           cli_counted(databases, cli_figure(report, "databases"), "database"),
+           cli_duration_text(time, cli_figure(report, "duration_ms")));
 }
 
 /* ---- show ----------------------------------------------------------------------------------- */
 
 static void print_git(const jb_report *report)
 {
-    const char *commit = text_of(report, JB_FIGURES, "git_commit");
-    const char *branch = text_of(report, JB_FIGURES, "git_branch");
+    const char *commit = cli_field(report, JB_FIGURES, "git_commit");
+    const char *branch = cli_field(report, JB_FIGURES, "git_branch");
     if (*commit != '\0')
         printf("%-12s %s%s%s%s\n", "commit", commit, *branch ? " on " : "", branch,
-               figure(report, "git_dirty") == 1 ? ", with uncommitted changes" : "");
+               cli_figure(report, "git_dirty") == 1 ? ", with uncommitted changes" : "");
 }
 
 /* A line for each PostgreSQL database: its server, encoding, and the instant it is of. */
 static void print_postgresql(const jb_report *report)
 {
     for (size_t row = 0; row < jb_report_row_count(report); row++) {
-        if (strcmp(text_of(report, row, "row"), "artifact") != 0 ||
-            strcmp(text_of(report, row, "kind"), "postgresql") != 0)
+        if (strcmp(cli_field(report, row, "row"), "artifact") != 0 ||
+            strcmp(cli_field(report, row, "kind"), "postgresql") != 0)
             continue;
-        const char *server = text_of(report, row, "server_version");
-        const char *encoding = text_of(report, row, "encoding");
-        printf("%-12s %s%s%s%s%s", "postgresql", text_of(report, row, "name"),
+        const char *server = cli_field(report, row, "server_version");
+        const char *encoding = cli_field(report, row, "encoding");
+        printf("%-12s %s%s%s%s%s", "postgresql", cli_field(report, row, "name"),
                *server ? ", server " : "", server, *encoding ? ", " : "", encoding);
         if (jb_report_text(report, row, "snapshot_time") != NULL) {
             fputs(", as of ", stdout);
@@ -265,8 +249,8 @@ static void print_postgresql(const jb_report *report)
 
 static void format_table(FILE *out, const jb_report *report, size_t row, const char *key)
 {
-    const char *schema = text_of(report, row, "schema");
-    fprintf(out, "%s%s%s", schema, *schema ? "." : "", text_of(report, row, key));
+    const char *schema = cli_field(report, row, "schema");
+    fprintf(out, "%s%s%s", schema, *schema ? "." : "", cli_field(report, row, key));
 }
 
 static void format_percent(FILE *out, const jb_report *report, size_t row, const char *key)
@@ -308,23 +292,23 @@ void print_show(const struct cli *cli, const jb_report *report)
         {"TABLE", "name", format_table, false},
     };
     char number[CLI_NUMBER_SIZE];
-    print_line("timestamp", text_of(report, JB_FIGURES, "timestamp"));
+    cli_line("timestamp", cli_field(report, JB_FIGURES, "timestamp"));
     printf("%-12s ", "created");
     cli_time(stdout, report, JB_FIGURES, "created_at");
     putchar('\n');
-    print_line("category", text_of(report, JB_FIGURES, "category"));
-    print_line("type", text_of(report, JB_FIGURES, "type"));
-    print_line("label", text_of(report, JB_FIGURES, "label"));
-    print_line("pinned", figure(report, "pinned") ? "yes" : "no");
-    print_line("size", cli_size_text(number, figure(report, "total_size")));
-    print_line("files", cli_count_text(number, figure(report, "files")));
-    print_line("databases", text_of(report, JB_FIGURES, "databases"));
+    cli_line("category", cli_field(report, JB_FIGURES, "category"));
+    cli_line("type", cli_field(report, JB_FIGURES, "type"));
+    cli_line("label", cli_field(report, JB_FIGURES, "label"));
+    cli_line("pinned", cli_figure(report, "pinned") ? "yes" : "no");
+    cli_line("size", cli_size_text(number, cli_figure(report, "total_size")));
+    cli_line("files", cli_count_text(number, cli_figure(report, "files")));
+    cli_line("databases", cli_field(report, JB_FIGURES, "databases"));
     print_postgresql(report);
     print_git(report);
-    print_line("host", text_of(report, JB_FIGURES, "host"));
-    print_line("made by", text_of(report, JB_FIGURES, "tool"));
-    print_line("took", cli_duration_text(number, figure(report, "duration_ms")));
-    print_line("manifest", text_of(report, JB_FIGURES, "path"));
+    cli_line("host", cli_field(report, JB_FIGURES, "host"));
+    cli_line("made by", cli_field(report, JB_FIGURES, "tool"));
+    cli_line("took", cli_duration_text(number, cli_figure(report, "duration_ms")));
+    cli_line("manifest", cli_field(report, JB_FIGURES, "path"));
     printf("%-12s ", "proof");
     format_proof(stdout, report, JB_FIGURES, "proof");
     puts("\n");
@@ -349,8 +333,8 @@ static void format_owner(FILE *out, const jb_report *report, size_t row, const c
 
 static void format_path(FILE *out, const jb_report *report, size_t row, const char *key)
 {
-    const char *link = text_of(report, row, "link");
-    fprintf(out, "%s%s%s", text_of(report, row, key), *link ? " -> " : "", link);
+    const char *link = cli_field(report, row, "link");
+    fprintf(out, "%s%s%s", cli_field(report, row, key), *link ? " -> " : "", link);
 }
 
 void print_files(const struct cli *cli, const jb_report *report)
@@ -363,8 +347,8 @@ void print_files(const struct cli *cli, const jb_report *report)
     char files[CLI_NUMBER_SIZE], bytes[CLI_NUMBER_SIZE];
     cli_table(cli, report, NULL, columns, COUNT(columns));
     if (cli->is_table_padded)
-        printf("%s, %s\n", cli_counted(files, figure(report, "files"), "file"),
-               cli_size_text(bytes, figure(report, "file_bytes")));
+        printf("%s, %s\n", cli_counted(files, cli_figure(report, "files"), "file"),
+               cli_size_text(bytes, cli_figure(report, "file_bytes")));
 }
 
 void print_find(const struct cli *cli, const jb_report *report)
@@ -378,7 +362,7 @@ void print_find(const struct cli *cli, const jb_report *report)
     cli_table(cli, report, NULL, columns, COUNT(columns));
     if (jb_report_row_count(report) == 0)
         fprintf(stderr, "nothing matches \"%s\" in %s\n", cli->operand[0],
-                cli_counted(backups, figure(report, "backups"), "backup"));
+                cli_counted(backups, cli_figure(report, "backups"), "backup"));
 }
 
 /* Sizes of files, rows of tables; nothing on the side where there is none. */
@@ -386,7 +370,7 @@ static void format_side(FILE *out, const jb_report *report, size_t row, const ch
 {
     bool is_from = strcmp(key, "from") == 0;
     char number[CLI_NUMBER_SIZE];
-    if (strcmp(text_of(report, row, "change"), is_from ? "added" : "removed") == 0)
+    if (strcmp(cli_field(report, row, "change"), is_from ? "added" : "removed") == 0)
         return;
     if (jb_report_text(report, row, "table") != NULL)
         fputs(cli_counted(number, jb_report_number(report, row, is_from ? "from_rows" : "to_rows"),
@@ -401,7 +385,7 @@ static void format_subject(FILE *out, const jb_report *report, size_t row, const
     const char *table = jb_report_text(report, row, "table");
     const char *database = jb_report_text(report, row, "database");
     if (table != NULL)
-        fprintf(out, "table %s in %s", table, text_of(report, row, "database"));
+        fprintf(out, "table %s in %s", table, cli_field(report, row, "database"));
     else if (database != NULL)
         fprintf(out, "database %s", database);
     else
@@ -415,8 +399,8 @@ void print_diff(const struct cli *cli, const jb_report *report)
         {"FROM", "from", format_side, true},     {"TO", "to", format_side, true},
         {"PATH", "path", format_subject, false},
     };
-    int64_t added = figure(report, "added"), removed = figure(report, "removed");
-    int64_t changed = figure(report, "changed");
+    int64_t added = cli_figure(report, "added"), removed = cli_figure(report, "removed");
+    int64_t changed = cli_figure(report, "changed");
     cli_table(cli, report, NULL, columns, COUNT(columns));
     if (added + removed + changed == 0)
         note("no differences");

@@ -92,7 +92,7 @@ static bool ask_version(const char *pg_dump, struct postgres_client *client, str
     scope_text out = {0};
     scope_text errors = {0};
     int status = -1;
-    return jbi_process_run(argv, VERSION_WAIT_S, 256, &out, &errors, &status, why) == JB_OK &&
+    return jbi_process_run(argv, VERSION_WAIT_S, 256, NULL, &out, &errors, &status, why) == JB_OK &&
            status == 0 && out.at != NULL && jbi_postgres_client_version(out.at, client);
 }
 

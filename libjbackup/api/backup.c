@@ -39,15 +39,16 @@ static int check_label(const char *label, struct jb_error *err)
  */
 static int check_place(const jb_project *project, struct jb_error *err)
 {
+    const char *place = project->trial_of ? project->trial_of : project->backup_dir;
     scope_free char *root = realpath(project->root, NULL);
-    scope_free char *repository = realpath(project->backup_dir, NULL);
+    scope_free char *repository = realpath(place, NULL);
     if (root == NULL || repository == NULL)
         return JB_OK;
     size_t len = strlen(repository);
     if (strncmp(root, repository, len) != 0 || (root[len] != '\0' && root[len] != '/'))
         return JB_OK;
     jbi_fail(err, JB_EINVAL, "the backups would lie in \"%s\", which %s the root of the code",
-             project->backup_dir, root[len] == '\0' ? "is" : "holds");
+             place, root[len] == '\0' ? "is" : "holds");
     jbi_hint(err, "name another \"backup_dir\", e.g. the folder backups in it");
     return JB_EINVAL;
 }
@@ -204,13 +205,14 @@ static int database_files(struct backup_run *run, struct codebase_source *source
 static int capture_code(struct backup_run *run, struct jb_error *err)
 {
     const jb_project *project = run->session.project;
-    const char *const repositories[] = {project->backup_dir, project->configured_backup_dir};
+    const char *const repositories[] = {project->backup_dir, project->configured_backup_dir,
+                                        project->trial_of};
     struct codebase_source source = {
         .root = project->root,
         .exclude = project->exclude,
         .one_file_system = project->one_file_system,
         .repositories = repositories,
-        .repository_count = 2,
+        .repository_count = project->trial_of ? 3 : 2,
     };
     int code = database_files(run, &source, err);
     return code < 0 ? code : capture_one(run, &jbi_codebase_source, &source, err);

@@ -45,7 +45,8 @@ void jbi_git_look(struct git_state *out, const char *root, struct arena *arena, 
     struct jb_error unwanted = {0};
     int status = -1;
     *out = (struct git_state){.dirty = -1};
-    int code = jbi_process_run(argv, TIMEOUT_S, OUTPUT_MAX, &output, &errors, &status, &unwanted);
+    int code =
+        jbi_process_run(argv, TIMEOUT_S, OUTPUT_MAX, NULL, &output, &errors, &status, &unwanted);
     if (code == JB_OK && status == 0 && output.at != NULL) {
         const char *commit = header(output.at, "# branch.oid ", arena);
         const char *branch = header(output.at, "# branch.head ", arena);

@@ -42,9 +42,10 @@ void jb_project_close(jb_project *project)
 static int project_finish(struct jb_project *project, const char *base, struct jb_error *err)
 {
     struct arena *arena = &project->arena;
+    project->folder = jbi_arena_text(arena, base);
     if (project->root == NULL)
         project->root = jbi_path_join(arena, base, ".");
-    if (project->root == NULL)
+    if (project->folder == NULL || project->root == NULL)
         return jbi_fail_memory(err);
     if (project->name == NULL) {
         const char *last = strrchr(project->root, '/') + 1;

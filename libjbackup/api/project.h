@@ -31,9 +31,11 @@ struct jb_project {
     struct arena arena;
     struct hooks hooks;
     const char *name;
+    const char *folder; /* of its jbackup.json, or of what stood in for one */
     const char *root;
     const char *backup_dir;
     const char *configured_backup_dir; /* the same, unless another was set for this run */
+    const char *trial_of; /* backup_dir is a scratch one in the place of this; NULL: it is not */
     struct database *databases;
     size_t database_count;
     bool databases_named; /* the configuration names them, perhaps none */

@@ -17,7 +17,9 @@
 #include "base/text.h"
 #include "os/file.h"
 
-#define ATTEMPTS 100
+#define ATTEMPTS  100
+#define IN_STATE  "scratch-"
+#define ELSEWHERE "jbackup-scratch-"
 
 /* Removes the folder unless a living run has it or it is another user's. */
 static void clear_one(int parent_fd, const char *name)
@@ -83,11 +85,35 @@ static int begin_in(struct scratch *scratch, int dir_fd, const char *path, const
 int jbi_scratch_begin(struct scratch *scratch, int state_fd, struct jb_error *err)
 {
     *scratch = (struct scratch)SCRATCH_INIT;
-    if (state_fd >= 0 && begin_in(scratch, state_fd, ".", "scratch-") == 0)
+    if (state_fd >= 0 && begin_in(scratch, state_fd, ".", IN_STATE) == 0)
         return JB_OK;
-    errno = begin_in(scratch, AT_FDCWD, "/var/tmp", "jbackup-scratch-");
+    errno = begin_in(scratch, AT_FDCWD, "/var/tmp", ELSEWHERE);
     if (errno != 0)
         return jbi_fail_errno(err, JB_EIO, "cannot make a folder for temporary files in /var/tmp");
+    return JB_OK;
+}
+
+int jbi_scratch_begin_there(struct scratch *scratch, int state_fd, struct jb_error *err)
+{
+    *scratch = (struct scratch)SCRATCH_INIT;
+    errno = begin_in(scratch, state_fd, ".", IN_STATE);
+    if (errno == 0)
+        return JB_OK;
+    return jbi_fail_errno(err, JB_EIO, "cannot make a folder for temporary files in .jbackup");
+}
+
+int jbi_scratch_path(const struct scratch *scratch, char to[PATH_MAX], struct jb_error *err)
+{
+    char link[32];
+    struct stat here, there;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", scratch->fd);
+    ssize_t len = readlink(link, to, PATH_MAX - 1);
+    if (len < 0 || len == PATH_MAX - 1)
+        return jbi_fail(err, JB_EIO, "cannot tell where the folder for temporary files is");
+    to[len] = '\0';
+    if (fstat(scratch->fd, &here) < 0 || stat(to, &there) < 0 || here.st_dev != there.st_dev ||
+        here.st_ino != there.st_ino)
+        return jbi_fail(err, JB_EIO, "the folder for temporary files is no longer at \"%s\"", to);
     return JB_OK;
 }
 

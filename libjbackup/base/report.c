@@ -153,6 +153,23 @@ void jbi_row_json(jb_report *report, struct record *row, const char *key, const 
     field->text = copy;
 }
 
+void jbi_report_merge(jb_report *to, const jb_report *from, const char *what)
+{
+    for (size_t i = 0; from != NULL && i < from->finding_count; i++) {
+        const struct jb_finding *finding = &from->findings[i];
+        scope_text subject = {0};
+        jbi_text_addf(&subject, "%s: %s", what, finding->subject);
+        to->failed = to->failed || subject.failed;
+        jbi_finding(to, finding->level, *what && !subject.failed ? subject.at : finding->subject,
+                    "%s", finding->message);
+        jbi_finding_hint(to, "%s", finding->hint);
+    }
+    if (from != NULL && from->findings_dropped > 0) {
+        to->findings_dropped += from->findings_dropped;
+        to->verdict = from->verdict > to->verdict ? from->verdict : to->verdict;
+    }
+}
+
 int jbi_report_hand_over(jb_report *report, jb_report **out, struct jb_error *err)
 {
     if (report->failed) {

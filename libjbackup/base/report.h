@@ -54,6 +54,10 @@ void jbi_row_number(jb_report *report, struct record *row, const char *key, int6
 void jbi_row_bool(jb_report *report, struct record *row, const char *key, bool value);
 void jbi_row_json(jb_report *report, struct record *row, const char *key, const char *json);
 
+/* Adds the findings of another report, NULL for none. The subject becomes "what: subject", unless
+ * what is "". */
+void jbi_report_merge(jb_report *to, const jb_report *from, const char *what);
+
 /* Hands a finished report to the caller (or frees it, if out is NULL); JB_ENOMEM if it is
  * incomplete. */
 int jbi_report_hand_over(jb_report *report, jb_report **out, struct jb_error *err);

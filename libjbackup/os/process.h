@@ -6,17 +6,19 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/hooks.h"
 #include "base/text.h"
 
 /*
  * Runs a program found on PATH, without a shell, standard input empty, and collects at most limit
  * bytes of its output and of its error output (the rest is read and dropped; of the errors also
- * what is beyond 64 KiB). Killed after timeout_s. Only this child is reaped. *status is the exit
- * status, or 128 + the signal.
- * JB_ENOTFOUND: there is no such program.
+ * what is beyond 64 KiB). Killed after timeout_s, or when the progress hook cancels (hooks NULL:
+ * nobody does). Only this child is reaped. *status is the exit status, or 128 + the signal.
+ * JB_ENOTFOUND: there is no such program; JB_ECANCELED.
  */
-int jbi_process_run(const char *const argv[], int timeout_s, size_t limit, struct text *out,
-                    struct text *errors, int *status, struct jb_error *err);
+int jbi_process_run(const char *const argv[], int timeout_s, size_t limit,
+                    const struct hooks *hooks, struct text *out, struct text *errors, int *status,
+                    struct jb_error *err);
 
 /* A program that runs beside us, in a process group of its own. */
 struct process;

@@ -18,8 +18,9 @@ static void add_within(struct text *text, const char *add, size_t len, size_t li
 
 /* Reads its output until it has ended and nothing more is to be read; *has_ended is false if time
  * was up before. A grandchild that keeps the pipe open does not hold us. */
-static int collect(struct process *process, int timeout_s, size_t limit, struct text *out,
-                   bool *has_ended, int *status, struct jb_error *err)
+static int collect(struct process *process, const char *name, int timeout_s, size_t limit,
+                   const struct hooks *hooks, struct text *out, bool *has_ended, int *status,
+                   struct jb_error *err)
 {
     char buffer[16384];
     size_t got, left = PROCESS_PIPE_MAX;
@@ -31,6 +32,8 @@ static int collect(struct process *process, int timeout_s, size_t limit, struct 
             return answer;
         add_within(out, buffer, got, limit);
         *has_ended = jbi_process_wait(process, answer == 0 ? TURN_MS : 0, status);
+        if (!*has_ended && hooks != NULL && jbi_progress(hooks, name, 0, 0, "", err) < 0)
+            return JB_ECANCELED;
     } while (!*has_ended && jbi_monotonic_ms() < until);
     /* It can have left no more than a full pipe; what follows is others'. */
     while (*has_ended && left > 0) {
@@ -43,8 +46,9 @@ static int collect(struct process *process, int timeout_s, size_t limit, struct 
     return JB_OK;
 }
 
-int jbi_process_run(const char *const argv[], int timeout_s, size_t limit, struct text *out,
-                    struct text *errors, int *status, struct jb_error *err)
+int jbi_process_run(const char *const argv[], int timeout_s, size_t limit,
+                    const struct hooks *hooks, struct text *out, struct text *errors, int *status,
+                    struct jb_error *err)
 {
     const struct process_start start = {.argv = argv, .in_fd = -1, .out_fd = PROCESS_PIPE};
     struct process *process;
@@ -53,7 +57,7 @@ int jbi_process_run(const char *const argv[], int timeout_s, size_t limit, struc
     int code = jbi_process_start(&process, &start, err);
     if (code != JB_OK)
         return code;
-    code = collect(process, timeout_s, limit, out, &has_ended, status, err);
+    code = collect(process, argv[0], timeout_s, limit, hooks, out, &has_ended, status, err);
     const char *said = jbi_process_errors(process);
     add_within(errors, said, strlen(said), limit);
     jbi_process_end(process, 0);

@@ -84,7 +84,7 @@ static int find_setpriv(struct scratch_cluster *cluster, struct jb_error *err)
     size_t count = add_setpriv(cluster, argv);
     argv[count++] = "true";
     argv[count] = NULL;
-    int code = jbi_process_run(argv, 10, 400, &out, &errors, &status, &why);
+    int code = jbi_process_run(argv, 10, 400, NULL, &out, &errors, &status, &why);
     cluster->has_setpriv = code == JB_OK && status == 0;
     if (cluster->has_setpriv || !cluster->folder.is_anothers)
         return JB_OK;

@@ -3,6 +3,7 @@
 # meson install puts everything in its place, and a program builds against what was installed,
 # shared and static, with nothing but pkg-config.
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/tools.sh"
 root=$(cd "$(dirname "$0")/../.." && pwd)
 dest=$scratch/dest
 usr=$dest/usr
@@ -15,13 +16,23 @@ check "a release build without tests" build
 check "meson install" env DESTDIR="$dest" meson install -C "$scratch/build" --no-rebuild
 
 for file in include/jbackup.h lib/libjbackup.so lib/libjbackup.so.0 lib/libjbackup.a \
-    lib/pkgconfig/libjbackup.pc bin/jbackup share/man/man1/jbackup.1; do
+    lib/pkgconfig/libjbackup.pc share/man/man5/jbackup.json.5 \
+    bin/backup.sh share/man/man1/backup.sh.1; do
     check "installs $file" test -s "$usr/$file"
+    echo "./usr/$file" >>"$scratch/expected"
 done
+for name in "${tools[@]}"; do
+    for file in "bin/$name" "share/man/man1/$name.1" "share/bash-completion/completions/$name"; do
+        check "installs $file" test -s "$usr/$file"
+        echo "./usr/$file" >>"$scratch/expected"
+    done
+    LD_LIBRARY_PATH=$usr/lib "$usr/bin/$name" --version >"$scratch/version"
+    check "what was installed as $name runs" grep -q "^$name [0-9]" "$scratch/version"
+done
+check "backup.sh may be run" "$usr/bin/backup.sh" help
 strays() {
-    (cd "$dest" && find . ! -type d) | grep -Ev '^\./usr/include/jbackup\.h$' |
-        grep -Ev '^\./usr/lib/(libjbackup\.(a|so[.0-9]*)|pkgconfig/libjbackup\.pc)$' |
-        grep -Ev '^\./usr/(bin/jbackup|share/(man/man[1-8]|bash-completion/completions)/jbackup)'
+    (cd "$dest" && find . ! -type d) | grep -vxFf "$scratch/expected" |
+        grep -v '^\./usr/lib/libjbackup\.so[.0-9]*$'
 }
 check "installs nothing else" test -z "$(strays)"
 check "the package file names no build folder" \

@@ -3,18 +3,21 @@
 # The manual pages are well formed, and name every command, option and configuration key; what they
 # name as an option exists.
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/tools.sh"
 root=$(cd "$(dirname "$0")/../.." && pwd) build=${1:?build folder}
-jbackup=$build/tools/jbackup man=$root/tools/man
+man=$root/tools/man
 cd "$scratch" || exit 1
 
 # The text of a page as a reader sees it, one line per paragraph line, without overstriking.
 text_of() {
     if command -v mandoc >/dev/null; then
-        mandoc -T ascii -O width=200 "$1" | col -bx
+        mandoc -T ascii -O width=300 "$1" | col -bx
     else
-        groff -man -Tascii -rLL=200n -P-c "$1" | col -bx
+        groff -man -Tascii -rLL=300n -P-c "$1" | col -bx
     fi
 }
+version=$("$build/tools/jbackup" --version | cut -d' ' -f2)
+meson introspect --installed "$build" >installed
 for page in "$man"/*.[1-8]; do
     name=$(basename "$page")
     text_of "$page" >"$name.txt"
@@ -24,21 +27,15 @@ for page in "$man"/*.[1-8]; do
     else
         skip "$name is well formed" "mandoc is not installed"
     fi
-    check "$name is of this version" grep -q "\"jbackup $("$jbackup" --version | cut -d' ' -f2)\"" \
-        "$page"
-    check "$name is installed" grep -q "'man/$name'" "$root/tools/meson.build"
+    check "$name is of this version" grep -q "\"jbackup $version\"" "$page"
+    check "$name is installed" grep -q "/tools/man/$name\"" installed
 done
 
-"$jbackup" --help >main
-mapfile -t commands < <(sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\).*/\1/p' main)
-{
-    cat main
-    for command in "${commands[@]}"; do
-        "$jbackup" help "$command"
-    done
-} | sed -n 's/^  --\([a-z][a-z-]*\).*/--\1/p' | sort -u >options
-check "the tool has commands" test "${#commands[@]}" -ge 14
-check "the tool has options" test "$(wc -l <options)" -ge 20
+# section PAGE FROM TO: the lines of a page between two headings.
+section() { sed -En "/^$2/,/^($3)/p" "$1"; }
+
+# synopsis COMMAND: its entry, on standard input, in the section COMMANDS.
+synopsis() { grep -E "^ +([a-z]+ .*, )?$1( |\$)" | head -n 1; }
 
 # documents PAGE FILE: every option in FILE has an entry of its own in the page.
 documents() {
@@ -48,34 +45,49 @@ documents() {
     done <"$2"
     return $missing
 }
-sed -n '/^OPTIONS/,/^OUTPUT/p' jbackup.1.txt >options.txt
-check "every option is described" documents options.txt options
+
+for name in "${tools[@]}"; do
+    tool=$build/tools/$name page=$name.1.txt
+    mapfile -t commands < <(commands_of "$tool")
+    helps_of "$tool" | options_in >options
+    check "$name has commands" test "${#commands[@]}" -ge "${least_commands[$name]}"
+    check "$name has options" test "$(wc -l <options)" -ge "${least_options[$name]}"
+    section "$page" OPTIONS OUTPUT >options.txt
+    check "every option of $name is described" documents options.txt options
+    section "$page" COMMANDS 'TESTS|OPTIONS' >commands.txt
+    grep -oE -- '--[a-z][a-z-]*' "$page" | sort -u >named
+    check "$name.1 names only options that exist" diff <(comm -13 options named) /dev/null
+    for command in "${commands[@]}"; do
+        check "$name $command is described" test -n "$(synopsis "$command" <commands.txt)"
+        "$tool" help "$command" </dev/null | options_in >of
+        synopsis "$command" <commands.txt | grep -oE -- '--[a-z][a-z-]*' | sort -u >given
+        check "the synopsis of $name $command has its options" diff of given
+    done
+    for status in 0 1 2 3 75; do
+        check "$name.1 describes exit status $status" grep -qE "^ +$status( |\$)" \
+            <(section "$page" 'EXIT STATUS' ENVIRONMENT)
+    done
+done
 { cat options; printf '%s\n' --no-such; } >more-options
 check_fails "an option without description is noticed" documents options.txt more-options
 
-sed -n '/^COMMANDS/,/^OPTIONS/p' jbackup.1.txt >commands.txt
-for command in "${commands[@]}"; do
-    check "$command is described" grep -qE "^ +([a-z]+ .*, )?$command( |\$)" commands.txt
-done
-grep -oE -- '--[a-z][a-z-]*' jbackup.1.txt | sort -u >named
-check "only options that exist are named" diff <(comm -13 options named) /dev/null
-
-# The synopsis of each command has exactly its options.
-for command in "${commands[@]}"; do
-    "$jbackup" help "$command" | sed -n 's/^  --\([a-z][a-z-]*\).*/--\1/p' | sort >of
-    grep -E "^ +([a-z]+ .*, )?$command( |\$)" commands.txt | head -n 1 |
-        grep -oE -- '--[a-z][a-z-]*' | sort -u >synopsis
-    check "the synopsis of $command has its options" diff of synopsis
-done
-
-for status in 0 1 2 3 4 5 75; do
-    check "exit status $status is described" grep -qE "^ +$status( |\$)" \
-        <(sed -n '/^EXIT STATUS/,/^ENVIRONMENT/p' jbackup.1.txt)
+for status in 4 5; do
+    check "jbackup.1 describes exit status $status" grep -qE "^ +$status( |\$)" \
+        <(section jbackup.1.txt 'EXIT STATUS' ENVIRONMENT)
 done
 for key in name root backup_dir databases exclude default_excludes one_file_system retention \
     daily_days weekly_weeks monthly_months keep_min compression plain_sql jobs; do
     check "key $key is described" grep -qE "^ +$key( |\$)" jbackup.json.5.txt
 done
-sed -n '/^EXAMPLES/,/^SEE ALSO/p' jbackup.json.5.txt | grep -E '^ ' >example.json
+section jbackup.json.5.txt EXAMPLES 'SEE ALSO' | grep -E '^ ' >example.json
 check "the example is JSON" python3 -m json.tool example.json
+
+section jbackup-verify.1.txt TESTS OPTIONS >tests.txt
+mkdir empty
+echo '{"databases": []}' >empty/jbackup.json
+tests=$("$build/tools/jbackup-verify" --project empty test 2>&1 |
+    sed -n 's/^hint: known are //p' | tr -d ,)
+for test in ${tests:-none}; do
+    check "the test $test is described" grep -qE "^ +$test( |\$)" tests.txt
+done
 done_testing

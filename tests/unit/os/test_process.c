@@ -25,7 +25,7 @@ static void run_limited(const char *script, int timeout_s, size_t limit)
     got.err = (struct jb_error){0};
     int64_t start = jbi_monotonic_ms();
     got.code =
-        jbi_process_run(argv, timeout_s, limit, &got.out, &got.errors, &got.status, &got.err);
+        jbi_process_run(argv, timeout_s, limit, NULL, &got.out, &got.errors, &got.status, &got.err);
     got.took_ms = jbi_monotonic_ms() - start;
 }
 
@@ -58,7 +58,7 @@ static void arguments_are_not_for_a_shell(void)
     const char *const argv[] = {"printf", "%s", "$(id); *", NULL};
     struct text out = {0}, errors = {0};
     int status;
-    CHECK(jbi_process_run(argv, 5, 100, &out, &errors, &status, NULL) == JB_OK);
+    CHECK(jbi_process_run(argv, 5, 100, NULL, &out, &errors, &status, NULL) == JB_OK);
     CHECK_TEXT(out.at, "$(id); *");
     jbi_text_free(&out);
     jbi_text_free(&errors);
@@ -89,7 +89,7 @@ static void no_such_program(void)
     struct text out = {0}, errors = {0};
     struct jb_error err = {0};
     int status;
-    CHECK(jbi_process_run(argv, 5, 100, &out, &errors, &status, &err) == JB_ENOTFOUND);
+    CHECK(jbi_process_run(argv, 5, 100, NULL, &out, &errors, &status, &err) == JB_ENOTFOUND);
     CHECK_HAS(err.text, "no-such-program-anywhere");
     CHECK_HAS(err.hint, "PATH");
 }

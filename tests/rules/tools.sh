@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# What the rules about the tools share. Sourced by help.sh, man.sh and install.sh.
+#
+# The tools, and how many commands and options each has at the least: a rule that reads a help text
+# wrongly would find none, and pass.
+tools=(jbackup jbackup-verify)
+declare -A least_commands=([jbackup]=14 [jbackup-verify]=4)
+declare -A least_options=([jbackup]=22 [jbackup-verify]=16)
+
+# commands_of TOOL: its commands, one a line, from its help text. TOOL is a path.
+commands_of() { "$1" --help </dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\).*/\1/p'; }
+
+# options_in: the options that a help text, on standard input, lists.
+options_in() { sed -n 's/^  --\([a-z][a-z-]*\).*/--\1/p' | sort -u; }
+
+# helps_of TOOL: all its help texts.
+helps_of() {
+    "$1" --help
+    local command
+    while read -r command; do
+        "$1" help "$command" </dev/null
+    done < <(commands_of "$1")
+}
