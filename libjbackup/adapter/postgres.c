@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Connections to PostgreSQL. Invariant: nothing here waits for ever: libpq bounds connecting, the
- * server a statement, and where no answer comes at all the connection is given up. A session can't
- * write unless it is asked for, prints nothing, and resolves names in pg_catalog only.
+ * Connections to PostgreSQL. Invariant: nothing here waits for ever: an address has its time, the
+ * server ends a statement, and where no answer comes at all the connection is given up. A session
+ * can't write unless it is asked for, prints nothing, and resolves names in pg_catalog only.
  */
 #include "adapter/postgres.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <libpq-fe.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -20,11 +19,9 @@
 #include "base/error.h"
 #include "base/text.h"
 
-#define CONNECT_WAIT_S "15" /* for each host */
-#define ANSWER_WAIT_S  90   /* the server itself gives up after 60 */
-#define WRITE_WAIT_S   630  /* the same: making a database waits for a checkpoint */
-#define IPV6_CHARS     "0123456789abcdefABCDEF:."
-#define LOOK_MS        1000 /* how often TLS is asked for bytes that it holds back */
+#define ANSWER_WAIT_S 90  /* the server itself gives up after 60 */
+#define WRITE_WAIT_S  630 /* the same: making a database waits for a checkpoint */
+#define IPV6_CHARS    "0123456789abcdefABCDEF:."
 
 struct postgres_rows {
     PGresult *result;
@@ -41,12 +38,6 @@ static const char session[] =
 static const char reading[] =
     "SET statement_timeout = '60s'; SET default_transaction_read_only = on";
 static const char writing[] = "SET statement_timeout = '10min'";
-
-static void drop_notice(void *unused, const char *message)
-{
-    (void)unused;
-    (void)message;
-}
 
 /* ---- Answers ---- */
 
@@ -66,23 +57,23 @@ static int fail_lost(struct postgres *postgres, const char *what, struct jb_erro
 }
 
 /* Waits until libpq has a whole result. */
-static int wait_for_result(struct postgres *postgres, const char *what, int64_t until,
+static int wait_for_result(struct postgres *postgres, const char *what, struct postgres_wait *wait,
                            struct jb_error *err)
 {
     for (;;) {
+        bool is_ready;
         int unsent = PQflush(postgres->conn);
         if (unsent < 0)
             return fail_lost(postgres, what, err);
         if (unsent == 0 && !PQisBusy(postgres->conn))
             return JB_OK;
-        int64_t left = until - jbi_monotonic_ms();
-        if (left <= 0)
+        if (jbi_monotonic_ms() >= wait->until_ms)
             return fail_silence(postgres, what, err);
-        struct pollfd line = {.fd = PQsocket(postgres->conn),
-                              .events = (short)(POLLIN | (unsent ? POLLOUT : 0))};
-        if (poll(&line, 1, left < LOOK_MS ? (int)left : LOOK_MS) < 0 && errno != EINTR) {
-            postgres->is_lost = true;
-            return jbi_fail_errno(err, JB_EIO, "%s \"%s\"", what, postgres->place);
+        int code = jbi_postgres_wait_for(wait, PQsocket(postgres->conn),
+                                         (short)(POLLIN | (unsent ? POLLOUT : 0)), &is_ready, err);
+        if (code < 0) {
+            postgres->is_lost = true; /* the server ends the statement by its own time limit */
+            return code;
         }
         if (!PQconsumeInput(postgres->conn))
             return fail_lost(postgres, what, err);
@@ -106,10 +97,11 @@ static void take_result(PGresult **kept, PGresult *result, bool *failed)
 static int read_results(struct postgres *postgres, const char *what, PGresult **kept,
                         struct jb_error *err)
 {
-    int64_t until = jbi_monotonic_ms() + (int64_t)postgres->answer_wait_s * 1000;
+    struct postgres_wait wait =
+        jbi_postgres_wait(postgres->hooks, "ask database", postgres->answer_wait_s * INT64_C(1000));
     bool failed = false;
     for (;;) {
-        int code = wait_for_result(postgres, what, until, err);
+        int code = wait_for_result(postgres, what, &wait, err);
         if (code < 0)
             return code;
         PGresult *result = PQgetResult(postgres->conn);
@@ -178,76 +170,6 @@ static char *place_of(const PGconn *conn)
 
 /* ---- Connecting ---- */
 
-/* What is said beside the URL; NULL: nothing. */
-struct beside {
-    const char *password, *connect_timeout, *sslmode, *passfile, *database;
-};
-
-static PGconn *start(const char *url, const struct beside *beside)
-{
-    static const char *const keywords[] = {"dbname",   "fallback_application_name",
-                                           "password", "connect_timeout",
-                                           "sslmode",  "passfile",
-                                           "dbname",   NULL};
-    const char *const values[] = {url,
-                                  "jbackup",
-                                  beside->password,
-                                  beside->connect_timeout,
-                                  beside->sslmode,
-                                  beside->passfile,
-                                  beside->database,
-                                  NULL};
-    return PQconnectStartParams(keywords, values, 1);
-}
-
-static bool has_value(const PQconninfoOption *options, const char *keyword)
-{
-    for (; options != NULL && options->keyword != NULL; options++) {
-        if (strcmp(options->keyword, keyword) == 0)
-            return options->val != NULL && *options->val != '\0';
-    }
-    return false;
-}
-
-/* What the URL, its service and the environment say together. libpq tells that of a connection
- * only, so one is begun that can't be: it never gets as far as the network. */
-static PQconninfoOption *all_options(const char *url)
-{
-    const struct beside hopeless = {.sslmode = "none, this only asks for the options",
-                                    .passfile = "/dev/null/none"};
-    PGconn *conn = start(url, &hopeless);
-    PQconninfoOption *options = conn != NULL ? PQconninfo(conn) : NULL;
-    PQfinish(conn);
-    return options;
-}
-
-static void choose_beside(const struct postgres_target *target, struct beside *beside)
-{
-    PQconninfoOption *all = all_options(target->url);
-    PQconninfoOption *own = PQconninfoParse(target->url, NULL);
-    bool is_services = has_value(own, "service") && has_value(all, "password");
-    if (!has_value(own, "password") && !is_services)
-        beside->password = target->password;
-    if (!has_value(all, "connect_timeout"))
-        beside->connect_timeout = CONNECT_WAIT_S;
-    PQconninfoFree(own);
-    PQconninfoFree(all);
-}
-
-/* Only PQreset, on a connection just begun, gives libpq's time limit for each host and no notice
- * of the server on our error output, both. */
-static PGconn *connect_to(const struct postgres_target *target)
-{
-    struct beside beside = {.database = target->database};
-    choose_beside(target, &beside);
-    PGconn *conn = start(target->url, &beside);
-    if (conn == NULL || PQstatus(conn) == CONNECTION_BAD)
-        return conn;
-    PQsetNoticeProcessor(conn, drop_notice, NULL);
-    PQreset(conn);
-    return conn;
-}
-
 static int begin_session(struct postgres *postgres, bool is_writable, struct jb_error *err)
 {
     static const char what[] = "cannot begin a session with";
@@ -270,16 +192,18 @@ int jbi_postgres_open(struct postgres **out, const struct postgres_target *targe
     struct postgres *postgres = calloc(1, sizeof *postgres);
     if (postgres == NULL)
         return jbi_fail_memory(err);
+    scope_text said = {0};
+    postgres->hooks = target->hooks;
     postgres->answer_wait_s = target->is_writable ? WRITE_WAIT_S : ANSWER_WAIT_S;
-    postgres->conn = connect_to(target);
-    postgres->place = postgres->conn != NULL ? place_of(postgres->conn) : NULL;
-    int code = JB_OK;
-    if (postgres->place == NULL)
+    int code = jbi_postgres_connect(target, &postgres->conn, &said, err);
+    if (code == JB_OK)
+        postgres->place = place_of(postgres->conn);
+    if (code == JB_OK && (postgres->place == NULL || said.failed))
         code = jbi_fail_memory(err);
-    else if (PQstatus(postgres->conn) != CONNECTION_OK)
-        code = jbi_postgres_fail(err, "cannot connect to", postgres->place,
-                                 PQerrorMessage(postgres->conn));
-    else
+    else if (code == JB_OK && PQstatus(postgres->conn) != CONNECTION_OK)
+        code =
+            jbi_postgres_fail(err, "cannot connect to", postgres->place, said.len ? said.at : "");
+    else if (code == JB_OK)
         code = begin_session(postgres, target->is_writable, err);
     if (code < 0)
         jbi_postgres_close(postgres);

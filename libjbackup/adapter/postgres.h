@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/arena.h"
+#include "base/hooks.h"
 
 /* Connections to PostgreSQL by libpq: its URLs, service files, environment and ~/.pgpass. */
 
@@ -15,6 +16,7 @@ struct postgres_target {
     const char *password; /* where the URL has none, before the environment and ~/.pgpass; NULL */
     const char *database; /* instead of the URL's; NULL: that */
     bool is_writable;     /* the session may write, and its statements take 10 min */
+    const struct hooks *hooks; /* may cancel, as long as the connection is; NULL: nobody does */
 };
 
 /* What a URL says; NULL: nothing, so libpq's defaults hold. */
@@ -34,9 +36,10 @@ int jbi_postgres_url(const char *text, const char *where, struct arena *arena,
 
 struct postgres;
 
-/* Connects; 15 s unless the URL says otherwise. The server's words in the error, one line, and a
- * hint. JB_EDATABASE. The session is read-only unless the target says otherwise, its texts are the
- * database's encoding, its statements end after 60 s, its application_name is "jbackup". */
+/* Connects; 15 s for each address unless the URL says otherwise. The server's words in the error,
+ * one line, and a hint. JB_EDATABASE, JB_ECANCELED within a moment. The session is read-only unless
+ * the target says otherwise, its texts are the database's encoding, its statements end after 60 s,
+ * its application_name is "jbackup". */
 int jbi_postgres_open(struct postgres **out, const struct postgres_target *target,
                       struct jb_error *err);
 void jbi_postgres_close(struct postgres *postgres); /* NULL is fine */
@@ -52,7 +55,8 @@ bool jbi_postgres_is_local(const struct postgres *postgres);
 
 /* The answer to a query, as text. */
 struct postgres_rows;
-/* params are passed beside the text of the query ($1 ...), never in it. JB_EDATABASE: the server's
+/* JB_ECANCELED: the connection is given up, and what the server was asked for may still be done.
+ * params are passed beside the text of the query ($1 ...), never in it. JB_EDATABASE: the server's
  * words; what is e.g. "cannot read the settings of". */
 int jbi_postgres_query(struct postgres *postgres, const char *what, const char *sql,
                        const char *const params[], int param_count, struct postgres_rows **out,

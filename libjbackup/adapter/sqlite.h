@@ -6,15 +6,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hooks.h"
+
 /*
  * Copies the database at path, also while others write to it, into name, an existing empty file in
  * dir_fd that becomes one file without -wal or -journal beside it and keeps the journal mode of the
  * database. What a crashed application left in a -wal or -journal is in the copy. The database and
  * what lies beside it stay as they are; a missing file is not made. name: letters, digits, dot,
- * minus. JB_ENOTFOUND: there is no such file. JB_EDATABASE: it is locked (after some seconds),
- * unreadable, empty, damaged or no database. JB_EIO: the copy can't be written.
+ * minus. JB_ENOTFOUND: there is no such file. JB_EDATABASE: it is locked (after 15 s),
+ * unreadable, empty, damaged or no database. JB_EIO: the copy can't be written. JB_ECANCELED: by
+ * the progress hook, while the database was locked; hooks NULL: nobody cancels.
  */
-int jbi_sqlite_copy(const char *path, int dir_fd, const char *name, struct jb_error *err);
+int jbi_sqlite_copy(const char *path, int dir_fd, const char *name, const struct hooks *hooks,
+                    struct jb_error *err);
 
 /*
  * One connection to a database file that nobody writes to, to read what may be hostile. Used by one

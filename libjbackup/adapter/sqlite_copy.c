@@ -22,7 +22,8 @@
 #include "base/scope.h"
 #include "os/file.h"
 
-#define BUSY_MS         5000
+#define BUSY_MS         15000
+#define BUSY_TURN_MS    20
 #define STILL_TRIES     5
 #define CHUNK           (1u << 20)
 #define COMPANION_SIZE  (PATH_MAX + 16)
@@ -44,6 +45,8 @@ struct original {
     char path[PATH_MAX]; /* without symbolic links: companions lie beside the real file */
     sqlite3 *db;
     bool uses_wal;
+    const struct hooks *hooks; /* may cancel a wait; NULL: nobody does */
+    bool is_canceled;
 };
 
 static void companion_path(char to[COMPANION_SIZE], const char *path, enum companion which)
@@ -136,6 +139,27 @@ static sqlite3_file *main_file(sqlite3 *db)
     return file;
 }
 
+static void pause_ms(long ms)
+{
+    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&time, NULL);
+}
+
+/* Whether to try again after so many turns in vain. Short turns: between two commits of a busy
+ * writer there is little time. */
+static int wait_a_turn(void *user, int turns)
+{
+    struct original *original = user;
+    struct jb_error unwanted = {0};
+    original->is_canceled =
+        original->hooks != NULL &&
+        jbi_progress(original->hooks, "wait for the database", 0, 0, "", &unwanted) < 0;
+    if (original->is_canceled || turns >= BUSY_MS / BUSY_TURN_MS)
+        return 0;
+    pause_ms(BUSY_TURN_MS);
+    return 1;
+}
+
 /* All reading of the database file goes through SQLite: closing a descriptor of our own would drop
  * the locks that the application, if it runs in this process, has on the file. */
 static int original_open(struct original *original, const struct view *view, struct jb_error *err)
@@ -145,7 +169,7 @@ static int original_open(struct original *original, const struct view *view, str
     if (rc != SQLITE_OK)
         return jbi_sqlite_fail(err, original->db, rc, original->label);
     sqlite3_extended_result_codes(original->db, 1);
-    sqlite3_busy_timeout(original->db, BUSY_MS);
+    sqlite3_busy_handler(original->db, wait_a_turn, original);
     sqlite3_db_config(original->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     unsigned char versions[2] = {0};
     sqlite3_file *file = main_file(original->db);
@@ -153,12 +177,6 @@ static int original_open(struct original *original, const struct view *view, str
         file->pMethods->xRead(file, versions, sizeof versions, HEADER_VERSIONS);
     original->uses_wal = versions[0] == 2 || versions[1] == 2 || view->is_there[WAL];
     return JB_OK;
-}
-
-static void pause_ms(long ms)
-{
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&time, NULL);
 }
 
 /*
@@ -265,15 +283,13 @@ static int copy_in_transaction(const struct original *original, int dir_fd, cons
 }
 
 /* Holds off whoever would change the file itself: a rollback, a commit in rollback mode. */
-static int lock_shared(const struct original *original, struct jb_error *err)
+static int lock_shared(struct original *original, struct jb_error *err)
 {
     sqlite3_file *file = main_file(original->db);
-    int rc = SQLITE_BUSY;
-    for (int waited = 0; waited < BUSY_MS && rc == SQLITE_BUSY; waited += 50) {
+    int rc, turns = 0;
+    do
         rc = file->pMethods->xLock(file, SQLITE_LOCK_SHARED);
-        if (rc == SQLITE_BUSY)
-            pause_ms(50);
-    }
+    while (rc == SQLITE_BUSY && wait_a_turn(original, turns++));
     return rc == SQLITE_OK ? JB_OK : jbi_sqlite_fail(err, NULL, rc, original->label);
 }
 
@@ -367,8 +383,8 @@ static int recover_copy(const struct original *original, int dir_fd, const char 
     return code;
 }
 
-static int copy_at_rest(const struct original *original, int dir_fd, const char *name,
-                        bool *is_done, struct jb_error *err)
+static int copy_at_rest(struct original *original, int dir_fd, const char *name, bool *is_done,
+                        struct jb_error *err)
 {
     sqlite3_file *file = main_file(original->db);
     int code = lock_shared(original, err);
@@ -430,13 +446,19 @@ static int copy_try(struct original *original, int dir_fd, const char *name, boo
     return code;
 }
 
-int jbi_sqlite_copy(const char *path, int dir_fd, const char *name, struct jb_error *err)
+int jbi_sqlite_copy(const char *path, int dir_fd, const char *name, const struct hooks *hooks,
+                    struct jb_error *err)
 {
-    struct original original;
+    struct original original = {.hooks = hooks};
+    struct jb_error why = {0};
     bool is_done = false;
-    int code = original_find(&original, path, err);
+    int code = original_find(&original, path, &why);
     for (int i = 0; code == JB_OK && !is_done && i < STILL_TRIES; i++)
-        code = copy_try(&original, dir_fd, name, &is_done, err);
+        code = copy_try(&original, dir_fd, name, &is_done, &why);
+    if (code < 0 && original.is_canceled)
+        return jbi_fail(err, JB_ECANCELED, "canceled while waiting for database \"%s\"", path);
+    if (code < 0 && err != NULL && err->code == 0)
+        *err = why;
     if (code < 0 || is_done)
         return code;
     jbi_fail(err, JB_EDATABASE, "database \"%s\" was changed each time while it was read", path);

@@ -82,7 +82,7 @@ static int test_copy(struct system_test *test, const struct database *database, 
     scope_fd int fd = openat(scratch_fd, COPY_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot make a temporary file \"%s\"", COPY_NAME);
-    int code = jbi_sqlite_copy(path, scratch_fd, COPY_NAME, err);
+    int code = jbi_sqlite_copy(path, scratch_fd, COPY_NAME, &test->project->hooks, err);
     if (code == JB_OK)
         code = jbi_sqlite_open(&sqlite, scratch_fd, COPY_NAME, path, err);
     if (code != JB_OK)
@@ -142,8 +142,10 @@ static int test_one(struct system_test *test, const struct database *database, s
                                                  : jbi_test_postgresql(test, database, &why);
     if (code == JB_ENOMEM)
         return jbi_fail_memory(err);
-    if (code == JB_OK)
-        return JB_OK;
+    if (code == JB_ECANCELED && err != NULL && err->code == 0)
+        *err = why;
+    if (code == JB_OK || code == JB_ECANCELED)
+        return code;
     jbi_finding(test->report, JB_ERROR, database->name, "%s", why.text);
     if (why.hint[0] != '\0')
         jbi_finding_hint(test->report, "%s", why.hint);

@@ -200,7 +200,9 @@ int jbi_test_postgresql(struct system_test *test, const struct database *databas
                         struct jb_error *err)
 {
     struct asking a = {.test = test};
-    int code = jbi_postgres_open(&a.postgres, &database->postgresql.target, err);
+    struct postgres_target target = database->postgresql.target;
+    target.hooks = &test->project->hooks;
+    int code = jbi_postgres_open(&a.postgres, &target, err);
     if (code != JB_OK)
         return code;
     a.place = jbi_postgres_place(a.postgres);

@@ -67,28 +67,40 @@ static void test_tool(struct system_test *test)
 
 /* ---- PostgreSQL's clients ---- */
 
-/* The newest major of the project's servers, as far as they answer; 0: none does. *silent: one
- * that does not. */
-static int ask_servers(const struct system_test *test, const char **silent, size_t *count)
+/* What the project's servers say, as far as they answer. */
+struct servers {
+    size_t count;
+    int newest;         /* major; 0: none answers */
+    const char *silent; /* the database of one that does not */
+};
+
+static int ask_servers(const struct system_test *test, struct servers *servers,
+                       struct jb_error *err)
 {
     const jb_project *project = test->project;
-    int newest = 0;
     for (size_t i = 0; i < project->database_count; i++) {
         const struct database *database = &project->databases[i];
-        struct jb_error unwanted = {0};
+        struct postgres_target target = database->postgresql.target;
+        struct jb_error why = {0};
         struct postgres *postgres;
         if (database->kind != DATABASE_POSTGRESQL)
             continue;
-        ++*count;
-        if (jbi_postgres_open(&postgres, &database->postgresql.target, &unwanted) != JB_OK) {
-            *silent = database->name;
+        servers->count++;
+        target.hooks = &project->hooks;
+        int code = jbi_postgres_open(&postgres, &target, &why);
+        if (code == JB_ECANCELED) {
+            *err = why;
+            return code;
+        }
+        if (code != JB_OK) {
+            servers->silent = database->name;
             continue;
         }
         int major = jbi_postgres_server_major(postgres);
-        newest = major > newest ? major : newest;
+        servers->newest = major > servers->newest ? major : servers->newest;
         jbi_postgres_close(postgres);
     }
-    return newest;
+    return JB_OK;
 }
 
 static void say_no_clients(const struct system_test *test, int major, const struct jb_error *why)
@@ -122,28 +134,28 @@ static void test_client(struct system_test *test, const char *program,
 
 static int test_clients(struct system_test *test, struct jb_error *err)
 {
-    const char *silent = NULL;
-    size_t count = 0;
+    struct servers servers = {0};
     struct postgres_tools tools;
     struct jb_error why = {0};
-    int major = ask_servers(test, &silent, &count);
-    if (count == 0)
-        return JB_OK;
-    int code = jbi_postgres_tools(major, test->arena, &tools, &why);
+    int code = ask_servers(test, &servers, err);
+    if (code != JB_OK || servers.count == 0)
+        return code;
+    code = jbi_postgres_tools(servers.newest, test->arena, &tools, &why);
     if (code == JB_ENOMEM)
         return jbi_fail_memory(err);
     if (code != JB_OK) {
-        say_no_clients(test, major, &why);
+        say_no_clients(test, servers.newest, &why);
         return JB_OK;
     }
     test_client(test, tools.pg_dump, &tools);
     test_client(test, tools.pg_restore, &tools);
     jbi_text_addf(&test->did, ", pg_dump %s", tools.version);
-    if (major > 0)
-        jbi_text_addf(&test->did, " for PostgreSQL %d", major);
-    if (silent != NULL)
+    if (servers.newest > 0)
+        jbi_text_addf(&test->did, " for PostgreSQL %d", servers.newest);
+    if (servers.silent != NULL)
         jbi_text_addf(&test->did,
-                      " (the server of %s did not answer and was not asked its version)", silent);
+                      " (the server of %s did not answer and was not asked its version)",
+                      servers.silent);
     return JB_OK;
 }
 

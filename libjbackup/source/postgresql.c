@@ -79,8 +79,10 @@ static int connect_and_ask(struct capture *c, const char **snapshot)
 {
     struct artifact *artifact = c->artifact;
     int code = jbi_progress(c->job->hooks, "connect", 0, 0, "", c->err);
+    struct postgres_target target = c->source->target;
+    target.hooks = c->job->hooks;
     if (code == JB_OK)
-        code = jbi_postgres_open(&c->postgres, &c->source->target, c->err);
+        code = jbi_postgres_open(&c->postgres, &target, c->err);
     if (code == JB_OK)
         code = jbi_postgres_tools(jbi_postgres_server_major(c->postgres), c->job->arena, &c->tools,
                                   c->err);

@@ -239,6 +239,8 @@ static int attempt(struct proving *p, const struct postgresql_source *source, bo
         jbi_hint(p->err, "the backup does not tell of that role: let the login read the roles "
                          "(pg_dumpall --globals-only), or verify with the server up");
     }
+    if (code == JB_ECANCELED)
+        jbi_postgresql_scratch_hurry(p->scratch);
     jbi_postgresql_scratch_end(p->scratch);
     p->scratch = NULL;
     return code;

@@ -6,11 +6,44 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "source/postgresql_scratch_parts.h"
 
 #define CLUSTER_DB      "jbackup_scratch"
 #define CLUSTER_COMMENT "jbackup scratch"
+
+#define PATIENCE_MS 400 /* for one answer, when somebody has canceled */
+
+/* ---- Canceling ---- */
+
+/* The hook of its sessions. A statement gets a moment to end: what the server makes for a session
+ * that was given up stays until the next run. */
+static int ask_patiently(void *user, const char *step, uint64_t done, uint64_t total,
+                         const char *unit)
+{
+    struct postgresql_scratch *scratch = user;
+    const struct hooks *hooks = scratch->job->hooks;
+    bool is_asked = !scratch->is_ending && !scratch->is_canceled && hooks->progress != NULL;
+    int64_t now = jbi_monotonic_ms();
+    if (is_asked && hooks->progress(hooks->user, step, done, total, unit) != 0) {
+        scratch->is_canceled = true;
+        scratch->give_up_ms = now + PATIENCE_MS;
+    }
+    return scratch->give_up_ms != 0 && now >= scratch->give_up_ms;
+}
+
+int jbi_scratch_go_on(const struct postgresql_scratch *scratch, struct jb_error *err)
+{
+    return scratch->is_canceled ? jbi_fail(err, JB_ECANCELED, "canceled while working on: restore")
+                                : JB_OK;
+}
+
+void jbi_postgresql_scratch_hurry(struct postgresql_scratch *scratch)
+{
+    if (scratch != NULL)
+        scratch->is_canceled = true;
+}
 
 /* ---- Beginning ---- */
 
@@ -27,7 +60,8 @@ static int begin_on_cluster(struct postgresql_scratch *scratch, const struct art
     if (code < 0)
         return code;
     const struct postgres_target target = {.url = jbi_scratch_cluster_url(scratch->cluster),
-                                           .is_writable = true};
+                                           .is_writable = true,
+                                           .hooks = &scratch->hooks};
     code = jbi_postgres_open(&scratch->session, &target, err);
     return code < 0 ? code
                     : jbi_scratch_make_database(scratch, CLUSTER_DB, CLUSTER_COMMENT, dump, err);
@@ -35,12 +69,15 @@ static int begin_on_cluster(struct postgresql_scratch *scratch, const struct art
 
 static void undo(struct postgresql_scratch *scratch)
 {
+    scratch->is_ending = true;
     if (scratch->cluster == NULL && scratch->database != NULL)
         jbi_scratch_database_end(scratch);
     jbi_postgres_close(scratch->session);
     jbi_scratch_cluster_end(scratch->cluster);
     if (scratch->login.passfile_fd >= 0)
         close(scratch->login.passfile_fd);
+    scratch->is_ending = false;
+    scratch->give_up_ms = 0;
     scratch->session = NULL;
     scratch->cluster = NULL;
     scratch->database = NULL;
@@ -74,6 +111,7 @@ int jbi_postgresql_scratch_begin(struct postgresql_scratch **out,
     if (scratch == NULL)
         return jbi_fail_memory(err);
     scratch->job = job;
+    scratch->hooks = (struct hooks){.progress = ask_patiently, .user = scratch};
     scratch->login.passfile_fd = -1;
     jbi_scratch_cluster_clear();
     if (source != NULL) {
@@ -82,9 +120,13 @@ int jbi_postgresql_scratch_begin(struct postgresql_scratch **out,
             undo(scratch);
         why = scratch->why;
     }
-    if (code < 0 && code != JB_ECANCELED && code != JB_ENOMEM) {
+    if (code < 0 && code != JB_ECANCELED && code != JB_ENOMEM && !scratch->is_canceled) {
         why = (struct jb_error){0};
         code = begin_on_cluster(scratch, dump, &why);
+    }
+    if (scratch->is_canceled && code != JB_ECANCELED) {
+        why = (struct jb_error){0};
+        code = jbi_scratch_go_on(scratch, &why);
     }
     if (code == JB_OK) {
         *out = scratch;
@@ -151,6 +193,7 @@ void jbi_postgresql_scratch_clear(const struct postgresql_source *source,
         return;
     struct postgres_target target = source->target;
     target.is_writable = true;
+    target.hooks = job->hooks;
     if (jbi_postgres_open(&session, &target, &unwanted) == JB_OK)
         jbi_scratch_database_clear(session, job);
     jbi_postgres_close(session);

@@ -27,7 +27,8 @@ struct postgresql_scratch;
 
 /* source may be NULL: a cluster of our own. dump says encoding, collation, ctype, versions,
  * settings, extensions. The restored database does not keep owners, grants and tablespaces.
- * JB_EUNSUPPORTED: neither is possible; the text says why for both. */
+ * JB_EUNSUPPORTED: neither is possible; the text says why for both. JB_ECANCELED: where the server
+ * was making a database and did not answer within a moment, that stays until the next begin. */
 int jbi_postgresql_scratch_begin(struct postgresql_scratch **out,
                                  const struct postgresql_source *source,
                                  const struct artifact *dump, const struct source_job *job,
@@ -47,6 +48,8 @@ int jbi_postgresql_scratch_roles(struct postgresql_scratch *scratch, int globals
                                  struct jb_error *err);
 /* Whether its server still answers. */
 bool jbi_postgresql_scratch_is_alive(struct postgresql_scratch *scratch);
+/* The job was canceled: its end will not wait for a server that is silent. NULL is fine. */
+void jbi_postgresql_scratch_hurry(struct postgresql_scratch *scratch);
 /* Removes it, also after a failure. NULL is fine. */
 void jbi_postgresql_scratch_end(struct postgresql_scratch *scratch);
 

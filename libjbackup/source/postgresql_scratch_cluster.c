@@ -215,7 +215,7 @@ static int start_server(struct scratch_cluster *cluster, const char *postgres, s
 /* Connects until that succeeds. */
 static int await_server(const struct scratch_cluster *cluster, struct jb_error *err)
 {
-    const struct postgres_target target = {.url = cluster->url};
+    const struct postgres_target target = {.url = cluster->url, .hooks = cluster->job->hooks};
     int64_t until = jbi_monotonic_ms() + START_WAIT_S * 1000;
     int status = -1, code = JB_OK;
     while (code == JB_OK) {
@@ -223,11 +223,15 @@ static int await_server(const struct scratch_cluster *cluster, struct jb_error *
         struct postgres *postgres = NULL;
         if (jbi_process_wait(cluster->server, LOOK_MS, &status))
             return fail_said("cannot start a server in", cluster, cluster->server, err);
-        if (jbi_postgres_open(&postgres, &target, &why) == JB_OK) {
+        code = jbi_postgres_open(&postgres, &target, &why);
+        if (code == JB_OK) {
             jbi_postgres_close(postgres);
             return JB_OK;
         }
-        code = ask_hook(cluster, err);
+        if (code == JB_ECANCELED && err != NULL && err->code == 0)
+            *err = why;
+        if (code != JB_ECANCELED)
+            code = ask_hook(cluster, err);
         if (code == JB_OK && jbi_monotonic_ms() > until)
             code = jbi_fail(err, JB_EDATABASE, "the server in \"%s\" is not ready after %d s: %s",
                             cluster->folder.path, START_WAIT_S, why.text);

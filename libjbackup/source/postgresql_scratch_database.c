@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "adapter/digest.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "source/postgresql_scratch_parts.h"
@@ -24,6 +25,8 @@
 #define LOOK_MS        50
 #define SETTLE_MS      10000
 #define KEY_SIZE       16
+#define END_WAIT_MS    400
+#define DROP_WAIT_MS   2000
 
 /* What tells the scratch databases of this source and host. */
 struct mark {
@@ -208,6 +211,7 @@ static int open_session(struct postgresql_scratch *scratch, struct jb_error *err
 {
     struct postgres_target target = scratch->source->target;
     target.is_writable = true;
+    target.hooks = &scratch->hooks;
     return jbi_postgres_open(&scratch->session, &target, err);
 }
 
@@ -252,16 +256,27 @@ int jbi_scratch_database_begin(struct postgresql_scratch *scratch,
                         scratch->tools.version, server_major);
     if (code == JB_OK)
         code = take_name(scratch, &mark, &name, err);
+    if (code == JB_OK)
+        code = jbi_scratch_go_on(scratch, err);
     return code < 0 ? code : jbi_scratch_make_database(scratch, name, mark.comment, dump, err);
+}
+
+/* Who canceled does not want to wait for a server that is silent. */
+static void wait_shortly(struct postgresql_scratch *scratch, int64_t limit_ms)
+{
+    if (scratch->is_canceled)
+        scratch->give_up_ms = jbi_monotonic_ms() + limit_ms;
 }
 
 /* The session may have been lost while nothing was asked of it. */
 void jbi_scratch_database_end(struct postgresql_scratch *scratch)
 {
     struct jb_error unwanted = {0};
+    wait_shortly(scratch, END_WAIT_MS);
     if (!jbi_postgresql_scratch_is_alive(scratch)) {
         jbi_postgres_close(scratch->session);
         scratch->session = NULL;
+        wait_shortly(scratch, END_WAIT_MS);
         if (open_session(scratch, &unwanted) < 0) {
             jbi_log(scratch->job->hooks, LOG_WARNING,
                     "the scratch database \"%s\" stays until the next run: %s", scratch->database,
@@ -269,5 +284,6 @@ void jbi_scratch_database_end(struct postgresql_scratch *scratch)
             return;
         }
     }
+    wait_shortly(scratch, DROP_WAIT_MS); /* the server goes on with it all the same */
     drop(scratch->session, scratch->database, scratch->job);
 }

@@ -111,6 +111,7 @@ static int open_inside(const struct postgresql_scratch *scratch, struct postgres
         target = scratch->source->target;
     target.database = scratch->database;
     target.is_writable = true;
+    target.hooks = &scratch->hooks;
     return jbi_postgres_open(out, &target, err);
 }
 
@@ -178,6 +179,9 @@ int jbi_scratch_make_database(struct postgresql_scratch *scratch, const char *na
     if (quoted == NULL)
         return jbi_fail_memory(err);
     int code = create_somehow(scratch, quoted, dump->postgresql, &first);
+    if (code == JB_ECANCELED)
+        jbi_log(scratch->job->hooks, LOG_WARNING,
+                "the scratch database \"%s\" may stay until the next run", name);
     if (code < 0) {
         if (err != NULL && err->code == 0)
             *err = first;
@@ -246,6 +250,8 @@ int jbi_postgresql_scratch_roles(struct postgresql_scratch *scratch, int globals
         jbi_text_addf(&sql, "CREATE ROLE %s", quoted ? quoted : "");
         if (quoted != NULL && !sql.failed)
             jbi_scratch_execute(scratch->session, "cannot make a role on", sql.at, &unwanted);
+        if (jbi_scratch_go_on(scratch, err) < 0)
+            return JB_ECANCELED;
         line += strcspn(line, "\n");
         line += *line == '\n';
     }

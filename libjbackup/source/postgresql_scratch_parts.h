@@ -19,7 +19,14 @@ struct postgresql_scratch {
     struct postgres_login login; /* to the database */
     const char *database;        /* its name; NULL: not made yet */
     struct jb_error why;         /* it is not on the server */
+    struct hooks hooks;          /* of its sessions */
+    int64_t give_up_ms;          /* when they stop to wait for the server; 0: they don't */
+    bool is_canceled;            /* the job's hook said so */
+    bool is_ending;              /* and is asked no more */
 };
+
+/* JB_ECANCELED if one of its sessions was told so, be its answer there in time or not. */
+int jbi_scratch_go_on(const struct postgresql_scratch *scratch, struct jb_error *err);
 
 /* ---- Any server ---- (postgresql_scratch_make.c) */
 

@@ -124,7 +124,7 @@ static int copy_pack_and_check(const struct sqlite_source *source, const struct 
     struct sqlite_found found = {0};
     int code = jbi_progress(job->hooks, "copy database", 0, 0, "bytes", err);
     if (code == JB_OK)
-        code = jbi_sqlite_copy(source->path, job->scratch_fd, scratch, err);
+        code = jbi_sqlite_copy(source->path, job->scratch_fd, scratch, job->hooks, err);
     if (code == JB_OK)
         code = jbi_inspection_begin(&inspection, job->scratch_fd, scratch, source->path, true,
                                     job->arena, err);

@@ -138,7 +138,7 @@ rm "$app/src/large.bin"
 "$jbackup" --project "$app" --quiet remove "$(newest)"
 expect_failed "afterwards all is well" "$always"
 
-# The same where it waits for a program that hangs.
+# The same where it waits for others: a program that hangs, a server that says nothing.
 waits() { # NAME ARGUMENT...
     local name=$1
     shift
@@ -150,6 +150,26 @@ printf '#!/bin/sh\nexec sleep 8\n' >"$scratch/hanging"
 chmod 755 "$scratch/hanging"
 waits "jbackup hangs" test --test executable --program "$scratch/hanging"
 waits "backup.sh hangs" test --test shell --shell "$scratch/hanging"
+python3 -c 'import socket, sys, time
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+time.sleep(60)' >"$scratch/port" &
+silent=$!
+for _ in $(seq 100); do
+    [[ -s $scratch/port ]] && break
+    sleep 0.1
+done
+mv "$app/jbackup.json" "$scratch/jbackup.json"
+printf '{"databases": ["postgresql://a:b@127.0.0.1:%s/x?sslmode=disable&connect_timeout=8"]}\n' \
+    "$(<"$scratch/port")" >"$app/jbackup.json"
+chmod 600 "$app/jbackup.json"
+for test in executable database backup; do
+    waits "the server of \"$test\" is silent" test --test $test
+done
+kill $silent
+{ wait $silent; } 2>/dev/null
+mv "$scratch/jbackup.json" "$app/jbackup.json"
+
 # ---- One thing broken after the other --------------------------------------------------------------
 # executable: another version, one that crashes, none.
 printf '#!/bin/sh\necho jbackup 0.0.9\n' >"$scratch/old-jbackup"

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Connections to a real server: the ways to a password, TLS, refusals, queries, and a server that
- * doesn't answer. */
+/* Connections to a real server: the ways to a password, TLS, refusals, queries, and servers that
+ * don't answer. */
 #include "adapter/postgres.h"
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -229,27 +231,182 @@ static void nothing_is_printed(void)
     close(file);
 }
 
+/* A listener at that address, which never answers; its socket. */
+static int silent_at(uint32_t address, int at_port)
+{
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)at_port), .sin_addr = {htonl(address)}};
+    int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(silent >= 0 && bind(silent, (struct sockaddr *)&at, sizeof at) == 0 &&
+            listen(silent, 8) == 0);
+    return silent;
+}
+
+static int port_of(int listener)
+{
+    struct sockaddr_in at;
+    socklen_t len = sizeof at;
+    REQUIRE(getsockname(listener, (struct sockaddr *)&at, &len) == 0);
+    return ntohs(at.sin_port);
+}
+
 static void a_silent_server_ends_in_time(void)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t len = sizeof at;
-    int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    REQUIRE(silent >= 0 && bind(silent, (struct sockaddr *)&at, len) == 0 &&
-            listen(silent, 8) == 0 && getsockname(silent, (struct sockaddr *)&at, &len) == 0);
+    int silent = silent_at(INADDR_LOOPBACK, 0);
     const char *text =
-        textf("postgresql://a:b@127.0.0.1:%d/c?connect_timeout=2", ntohs(at.sin_port));
+        textf("postgresql://a:b@127.0.0.1:%d/c?connect_timeout=1", port_of(silent)); /* is 2 */
     forget();
     int64_t start = jbi_monotonic_ms();
     CHECK(try(text) == JB_EDATABASE);
-    CHECK(jbi_monotonic_ms() - start < 9000);
-    CHECK_HAS(err.text, "timeout expired");
+    CHECK(jbi_monotonic_ms() - start >= 2000 && jbi_monotonic_ms() - start < 5000);
+    CHECK_TEXT(err.text,
+               textf("cannot connect to \"postgresql://a@127.0.0.1:%d/c\": timeout expired",
+                     port_of(silent)));
     CHECK_HAS(err.hint, "firewall");
-    setenv("PGCONNECT_TIMEOUT", "2", 1);
-    start = jbi_monotonic_ms();
-    CHECK(try(textf("postgresql://a:b@127.0.0.1:%d,localhost:%s/postgres?user=admin&password=%s",
-                    ntohs(at.sin_port), port, ADMIN_PASSWORD)) == JB_OK);
-    CHECK(jbi_monotonic_ms() - start < 9000);
+    CHECK(try("postgresql://a:b@127.0.0.1/c?connect_timeout=soon") == JB_EDATABASE);
+    CHECK_HAS(err.text, "/c\": invalid integer value \"soon\" for connection option");
     close(silent);
+}
+
+/* ---- Several addresses ---- */
+
+#define SILENT_2    (INADDR_LOOPBACK + 1) /* 127.0.0.2, where the server does not listen */
+#define SLOW_NAME_S 3
+
+/* Names of the tests' own; all else is the system's. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *wanted,
+                struct addrinfo **out)
+{
+    int (*systems)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&systems = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (name != NULL && strcmp(name, "slow.test") == 0) {
+        sleep(SLOW_NAME_S);
+        return EAI_NONAME;
+    }
+    if (name == NULL || strcmp(name, "two.test") != 0)
+        return systems(name, service, wanted, out);
+    int code = systems("127.0.0.2", service, wanted, out);
+    return code != 0 ? code : systems("127.0.0.1", service, wanted, &(*out)->ai_next);
+}
+
+/* Both ports are lists: of the silent listener, and of the server. */
+static int try_hosts(const char *hosts, const char *ports, const char *more)
+{
+    return try(textf("postgresql://admin:" ADMIN_PASSWORD
+                     "@/postgres?host=%s&port=%s&connect_timeout=2%s",
+                     hosts, ports, more));
+}
+
+static void the_next_address_gets_its_turn(void)
+{
+    forget();
+    int silent = silent_at(INADDR_LOOPBACK, 0), same_port = silent_at(SILENT_2, atoi(port));
+    char first[16], last[16], refused[16];
+    snprintf(first, sizeof first, "%d,%s", port_of(silent), port);
+    snprintf(last, sizeof last, "%s,%d", port, port_of(silent));
+    snprintf(refused, sizeof refused, "1,%s", port);
+    int64_t start = jbi_monotonic_ms();
+    CHECK(try_hosts("127.0.0.1,localhost", first, "") == JB_OK);
+    CHECK(try_hosts("two.test", port, "") == JB_OK);
+    CHECK(try_hosts("two.test", port, "&hostaddr=127.0.0.2") == JB_EDATABASE);
+    CHECK_HAS(err.text, "timeout expired");
+    CHECK(jbi_monotonic_ms() - start >= 6000);
+    setenv("PGCONNECT_TIMEOUT", "2", 1);
+    setenv("PGHOSTADDR", "127.0.0.2,127.0.0.1", 1);
+    CHECK(try(textf("postgresql://admin:" ADMIN_PASSWORD "@a.test,b.test:%s/postgres", port)) ==
+          JB_OK);
+    unsetenv("PGHOSTADDR");
+    CHECK(try_hosts(textf("127.0.0.1,%s/run", server), first, "") == JB_OK);
+    CHECK(try_hosts("127.0.0.1,localhost", first, "&target_session_attrs=read-write") == JB_OK);
+    start = jbi_monotonic_ms();
+    CHECK(try_hosts("127.0.0.1,localhost", first, "&target_session_attrs=prefer-standby") == JB_OK);
+    CHECK(try_hosts("localhost,127.0.0.1", last, "&target_session_attrs=prefer-standby") == JB_OK);
+    CHECK(try_hosts("localhost", port, "&target_session_attrs=standby") == JB_EDATABASE);
+    CHECK_HAS(err.text, "not in hot standby mode");
+    CHECK(jbi_monotonic_ms() - start < 9000);
+
+    start = jbi_monotonic_ms();
+    CHECK(try_hosts("127.0.0.1,localhost", refused, "") == JB_OK);
+    CHECK(try_hosts("no-such-host.invalid,localhost", port, "") == JB_OK);
+    CHECK(try_hosts("127.0.0.1,localhost,127.0.0.1", "1,2", "") == JB_EDATABASE);
+    CHECK_HAS(err.text, "could not match 2 port numbers to 3 hosts");
+    CHECK(try_hosts("127.0.0.1,localhost", refused, "&password=wrong") == JB_EDATABASE);
+    CHECK_HAS(err.text, "password authentication failed");
+    CHECK(try_hosts("127.0.0.1,localhost", textf("%s,1", port), "&password=wrong") == JB_EDATABASE);
+    CHECK_HAS(err.text, "password authentication failed");
+    CHECK(jbi_monotonic_ms() - start < 2000);
+    CHECK(try_hosts("127.0.0.1,localhost", first, "&password=wrong") == JB_EDATABASE);
+    CHECK_HAS(err.text, "password authentication failed");
+    close(silent);
+    close(same_port);
+}
+
+/* ---- Canceling ---- */
+
+static int asked;
+
+/* Cancels at the fourth call. */
+static int cancel_soon(void *user, const char *step, uint64_t done, uint64_t total,
+                       const char *unit)
+{
+    CHECK_TEXT(step, user);
+    CHECK(done == 0 && total == 0 && *unit == '\0');
+    return ++asked >= 4;
+}
+
+static int canceled_open(const char *text)
+{
+    const struct hooks hooks = {.progress = cancel_soon, .user = (char[]){"connect"}};
+    const struct postgres_target target = {.url = text, .hooks = &hooks};
+    struct postgres *postgres = NULL;
+    int64_t start = jbi_monotonic_ms();
+    err = (struct jb_error){0};
+    asked = 0;
+    int code = jbi_postgres_open(&postgres, &target, &err);
+    CHECK(asked == 4 && jbi_monotonic_ms() - start < 1000);
+    CHECK_TEXT(err.text, "canceled while working on: connect");
+    CHECK(postgres == NULL);
+    return code;
+}
+
+static void connecting_can_be_canceled(void)
+{
+    forget();
+    int silent = silent_at(INADDR_LOOPBACK, 0), line[16];
+    struct sockaddr_in at;
+    socklen_t len = sizeof at;
+    const char *text = textf("postgresql://a:b@localhost:%d/c", port_of(silent));
+    CHECK(canceled_open(text) == JB_ECANCELED);
+    /* With no room for more, connecting itself gets no answer. */
+    REQUIRE(getsockname(silent, (struct sockaddr *)&at, &len) == 0);
+    for (size_t i = 0; i < 16; i++) {
+        line[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        connect(line[i], (struct sockaddr *)&at, len);
+    }
+    CHECK(canceled_open(text) == JB_ECANCELED);
+    for (size_t i = 0; i < 16; i++)
+        close(line[i]);
+    close(silent);
+    CHECK(canceled_open("postgresql://a:b@slow.test/c") == JB_ECANCELED);
+    sleep(SLOW_NAME_S); /* its thread is left to itself, and ends */
+}
+
+static void waiting_for_an_answer_can_be_canceled(void)
+{
+    forget();
+    const struct hooks hooks = {.progress = cancel_soon, .user = (char[]){"ask database"}};
+    struct postgres *postgres = opened(url("admin:" ADMIN_PASSWORD, "postgres"));
+    REQUIRE(postgres != NULL);
+    postgres->hooks = &hooks;
+    asked = 0;
+    int64_t start = jbi_monotonic_ms();
+    CHECK_TEXT(value(postgres, "SELECT 1"), "1");
+    CHECK_TEXT(value(postgres, "SELECT pg_sleep(5)"), "");
+    CHECK(err.code == JB_ECANCELED && asked == 4);
+    CHECK_TEXT(value(postgres, "SELECT 1"), "");
+    CHECK_HAS(err.text, "connection is lost");
+    jbi_postgres_close(postgres);
+    CHECK(jbi_monotonic_ms() - start < 1000);
 }
 
 static void a_stopped_backend_ends_in_time(void)
@@ -298,6 +455,9 @@ int main(void)
     RUN(names_and_texts_are_quoted);
     RUN(nothing_is_printed);
     RUN(a_silent_server_ends_in_time);
+    RUN(the_next_address_gets_its_turn);
+    RUN(connecting_can_be_canceled);
+    RUN(waiting_for_an_answer_can_be_canceled);
     RUN(a_stopped_backend_ends_in_time);
     RUN(a_killed_server_is_told);
     jbi_arena_free(&arena);

@@ -141,7 +141,7 @@ static void a_copy_that_cannot_be_written(void)
         close(openat(fd, "copy.db", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
         signal(SIGXFSZ, SIG_IGN);
         setrlimit(RLIMIT_FSIZE, &limit);
-        _exit(jbi_sqlite_copy(path, fd, "copy.db", &failure) == JB_EIO &&
+        _exit(jbi_sqlite_copy(path, fd, "copy.db", NULL, &failure) == JB_EIO &&
                       strstr(failure.text, path) != NULL
                   ? 0
                   : 1);

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Scratch places of PostgreSQL: several at once, such of killed runs, and databases of others that
  * look like one. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "prove_fixture.h"
 
 #define KILLS 26 /* or JB_KILLS from the environment */
@@ -318,6 +322,73 @@ static void a_full_or_bad_folder_is_told(void)
     CHECK_NOTHING_LEFT();
 }
 
+/* ---- Canceled ---- */
+
+static int64_t begin_canceled(const struct postgresql_source *from)
+{
+    struct postgresql_scratch *scratch = NULL;
+    int64_t start = jbi_monotonic_ms();
+    err = (struct jb_error){0};
+    CHECK(jbi_postgresql_scratch_begin(&scratch, from, &dump, &job, &err) == JB_ECANCELED);
+    CHECK(err.code == JB_ECANCELED && scratch == NULL);
+    cancel_after = -1;
+    return jbi_monotonic_ms() - start;
+}
+
+/* One that never answers. */
+static void a_silent_server_is_not_waited_for(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof at;
+    int silent = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(silent >= 0 && bind(silent, (struct sockaddr *)&at, len) == 0 &&
+            listen(silent, 8) == 0 && getsockname(silent, (struct sockaddr *)&at, &len) == 0);
+    struct postgresql_source from = source;
+    char text[64];
+    snprintf(text, sizeof text, "postgresql://a:b@127.0.0.1:%d/c", ntohs(at.sin_port));
+    from.target.url = text;
+    cancel_after = 2;
+    CHECK(begin_canceled(&from) < 1500);
+    close(silent);
+    CHECK_NOTHING_LEFT();
+}
+
+/* Comments on databases, and dropping them, wait for the lock. */
+static void what_was_being_made_is_for_the_next_run(void)
+{
+    struct postgres *locker = opened(source.target.url);
+    REQUIRE(locker != NULL);
+    value(locker, "SET default_transaction_read_only = off");
+    value(locker, "BEGIN");
+    CHECK_TEXT(value(locker, "LOCK TABLE pg_shdescription"), "(null)");
+    cancel_after = 1;
+    CHECK(begin_canceled(&source) < 5000);
+    CHECK_HAS(scratch_databases(), "jbackup_scratch_");
+    jbi_postgres_close(locker);
+    jbi_postgresql_scratch_clear(&source, &job);
+    CHECK_NOTHING_LEFT();
+}
+
+/* The session's server process hangs in the middle of a restore, and the restore is canceled. */
+static void a_hanging_session_is_given_up(void)
+{
+    struct postgresql_scratch *scratch = begin(&source);
+    struct postgres *postgres = opened(source.target.url);
+    REQUIRE(postgres != NULL);
+    pid_t backend = (pid_t)atoi(value(postgres, "SELECT min(pid) FROM pg_locks WHERE locktype = "
+                                                "'advisory' AND classid = 1784834928"));
+    REQUIRE(backend > 1 && kill(backend, SIGSTOP) == 0);
+    jbi_postgres_close(postgres);
+    int64_t start = jbi_monotonic_ms();
+    jbi_postgresql_scratch_hurry(scratch);
+    jbi_postgresql_scratch_end(scratch);
+    CHECK(jbi_monotonic_ms() - start < 4000); /* dropping waits for every process of the server */
+    kill(backend, SIGCONT);
+    jbi_postgresql_scratch_clear(&source, &job);
+    jbi_postgresql_scratch_hurry(NULL);
+    CHECK_NOTHING_LEFT();
+}
+
 int main(void)
 {
     atexit(fixture_remove);
@@ -337,5 +408,8 @@ int main(void)
     RUN(others_are_not_touched);
     RUN(a_lost_session_still_drops);
     RUN(a_full_or_bad_folder_is_told);
+    RUN(a_silent_server_is_not_waited_for);
+    RUN(what_was_being_made_is_for_the_next_run);
+    RUN(a_hanging_session_is_given_up);
     return check_end();
 }

@@ -665,6 +665,13 @@ static void wal_that_comes_and_goes(void)
     end();
 }
 
+static int cancel_waiting(void *user, const char *step, uint64_t done, uint64_t total,
+                          const char *unit)
+{
+    (void)user, (void)done, (void)total, (void)unit;
+    return strstr(step, "wait") != NULL;
+}
+
 static void locked_database(void)
 {
     begin();
@@ -675,6 +682,11 @@ static void locked_database(void)
     CHECK(jbi_monotonic_ms() - start > 2000);
     CHECK_HAS(the.err.text, "is locked by another program");
     CHECK_HAS(the.err.hint, "fuser");
+    start = jbi_monotonic_ms();
+    the.hooks.progress = cancel_waiting;
+    CHECK(backup("app/a.db") == JB_ECANCELED);
+    CHECK(jbi_monotonic_ms() - start < 2000);
+    the.hooks.progress = NULL;
     db_run(db, "COMMIT");
     CHECK(backup("app/a.db") == JB_OK);
     /* Our look at the file must not have cost the application in this process its locks. */
