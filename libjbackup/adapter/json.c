@@ -67,6 +67,11 @@ bool jbi_json_set(struct json *object, const char *key, struct json *value)
     return json_object_set_new(open_value(object), key, open_value(value)) == 0;
 }
 
+bool jbi_json_lend(struct json *object, const char *key, const struct json *value)
+{
+    return json_object_set(open_value(object), key, open_value(value)) == 0;
+}
+
 bool jbi_json_push(struct json *array, struct json *value)
 {
     return json_array_append_new(open_value(array), open_value(value)) == 0;

@@ -25,6 +25,8 @@ struct json *jbi_json_array(void);
 /* Take over value. Return false if out of memory (or value is NULL). */
 bool jbi_json_set(struct json *object, const char *key, struct json *value);
 bool jbi_json_push(struct json *array, struct json *value);
+/* The value stays the caller's, too; neither may change it afterwards. */
+bool jbi_json_lend(struct json *object, const char *key, const struct json *value);
 bool jbi_json_set_text(struct json *object, const char *key, const char *text); /* NULL: null */
 bool jbi_json_set_int(struct json *object, const char *key, int64_t number);
 bool jbi_json_set_real(struct json *object, const char *key, double number);

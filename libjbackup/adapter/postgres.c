@@ -284,6 +284,15 @@ int jbi_postgres_query(struct postgres *postgres, const char *what, const char *
     return code;
 }
 
+int jbi_postgres_execute(struct postgres *postgres, const char *what, const char *sql,
+                         struct jb_error *err)
+{
+    struct postgres_rows *rows = NULL;
+    int code = jbi_postgres_query(postgres, what, sql, NULL, 0, &rows, err);
+    jbi_postgres_rows_free(rows);
+    return code;
+}
+
 int jbi_postgres_row_count(const struct postgres_rows *rows)
 {
     return PQntuples(rows->result);

@@ -61,6 +61,9 @@ struct postgres_rows;
 int jbi_postgres_query(struct postgres *postgres, const char *what, const char *sql,
                        const char *const params[], int param_count, struct postgres_rows **out,
                        struct jb_error *err);
+/* A statement that gives nothing back, the same. */
+int jbi_postgres_execute(struct postgres *postgres, const char *what, const char *sql,
+                         struct jb_error *err);
 int jbi_postgres_row_count(const struct postgres_rows *rows);
 /* NULL: SQL NULL, or there is no such row. Borrowed from rows. */
 const char *jbi_postgres_value(const struct postgres_rows *rows, int row, int column);

@@ -15,6 +15,7 @@
 #include "base/error.h"
 
 #define OPS_BETWEEN_LOOKS 2000 /* virtual machine steps until the next look at is_stopped */
+#define URI_SIZE          1024 /* a name is at most 255 bytes */
 
 struct sqlite {
     sqlite3 *db;
@@ -111,12 +112,20 @@ static int look_for_stop(void *user)
     return atomic_load(&sqlite->is_stopped);
 }
 
+/* Immutable: no locks, and no -wal beside a copy that is in WAL mode. A name may hold any byte. */
+static void uri_of(char to[URI_SIZE], int dir_fd, const char *name)
+{
+    size_t len = (size_t)snprintf(to, URI_SIZE, "file:/proc/self/fd/%d/", dir_fd);
+    for (; *name != '\0' && len + sizeof "%00?immutable=1" < URI_SIZE; name++)
+        len += (size_t)snprintf(to + len, URI_SIZE - len, "%%%02x", (unsigned char)*name);
+    snprintf(to + len, URI_SIZE - len, "?immutable=1");
+}
+
 int jbi_sqlite_open(struct sqlite **out, int dir_fd, const char *name, const char *label,
                     struct jb_error *err)
 {
-    /* Immutable: no locks, and no -wal beside a copy that is in WAL mode. */
-    char uri[256];
-    snprintf(uri, sizeof uri, "file:/proc/self/fd/%d/%s?immutable=1", dir_fd, name);
+    char uri[URI_SIZE];
+    uri_of(uri, dir_fd, name);
     struct sqlite *sqlite = calloc(1, sizeof *sqlite);
     if (sqlite == NULL || (sqlite->label = strdup(label)) == NULL) {
         jbi_sqlite_close(sqlite);

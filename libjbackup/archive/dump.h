@@ -70,7 +70,9 @@ struct dump_contents {
     struct named_text *definitions;
     size_t definition_count;
     char schema_sha256[SHA256_HEX_SIZE];
-    uint64_t raw_size; /* bytes of all tables and large objects, end marks included */
+    uint64_t raw_size;        /* bytes of all tables and large objects, end marks included */
+    const char *const *roles; /* of jbi_dump_look alone: those that owners and grants name */
+    size_t role_count;
 };
 
 /* Copies the dump that read gives, made with --compress=0, to the empty file out_fd, compressed and

@@ -339,7 +339,9 @@ int jbi_dump_look(int in_fd, const struct dump_options *options, struct dump_con
                   struct jb_error *err)
 {
     struct jb_error unwanted = {0};
-    struct checking c = {.fd = in_fd, .options = options, .contents = contents};
+    struct dump_roles roles = {0};
+    struct checking c = {
+        .fd = in_fd, .options = options, .contents = contents, .toc.roles = &roles};
     *contents = (struct dump_contents){0};
     err = err ? err : &unwanted;
     if (lseek(in_fd, 0, SEEK_SET) < 0)
@@ -350,6 +352,8 @@ int jbi_dump_look(int in_fd, const struct dump_options *options, struct dump_con
         if (c.in.code == JB_OK)
             jbi_toc_entries(&c.toc, &c.in, contents, options->arena);
         code = c.in.code;
+        contents->roles = roles.names;
+        contents->role_count = roles.count;
     }
     jbi_toc_free(&c.toc);
     jbi_input_free(&c.in);

@@ -217,15 +217,19 @@ static void end_digest(struct dump_toc *toc, struct dump_input *in, struct diges
         toc->definitions[toc->definition_count++] = definition;
 }
 
-/* What follows the schema, up to the offset. */
-static void pass_rest(const struct dump_toc *toc, struct dump_input *in)
+/* What follows the schema, up to the offset; *owner only if roles are asked for. */
+static void pass_rest(const struct dump_toc *toc, struct dump_input *in, const char **owner,
+                      struct arena *passing)
 {
     jbi_input_pass_text(in, NULL); /* tablespace */
     if (toc->minor >= MINOR_TABLE_AM)
         jbi_input_pass_text(in, NULL);
     if (toc->minor >= MINOR_RELKIND)
         jbi_input_int(in);
-    jbi_input_pass_text(in, NULL);        /* owner */
+    if (toc->roles != NULL)
+        *owner = jbi_input_text(in, passing);
+    else
+        jbi_input_pass_text(in, NULL);
     jbi_input_pass_text(in, NULL);        /* with OIDs */
     while (jbi_input_pass_text(in, NULL)) /* dependencies */
         continue;
@@ -242,6 +246,7 @@ static void read_entry(struct dump_toc *toc, struct dump_input *in, struct dump_
 {
     struct dump_entry entry = {0};
     struct entry_texts texts = {0};
+    const char *owner = NULL;
     entry.id = jbi_input_int(in);
     bool has_data = jbi_input_int(in) != 0;
     jbi_input_pass_text(in, NULL);
@@ -251,7 +256,8 @@ static void read_entry(struct dump_toc *toc, struct dump_input *in, struct dump_
     struct digest *sum = begin_digest(digest, &texts, jbi_input_int(in));
     bool is_sequence = strcmp(texts.desc, "SEQUENCE SET") == 0;
     bool is_encoding = strcmp(texts.desc, "ENCODING") == 0;
-    if (is_sequence || is_encoding)
+    bool is_grants = toc->roles != NULL && jbi_ends_with(texts.desc, "ACL");
+    if (is_sequence || is_encoding || is_grants)
         texts.definition = jbi_input_text(in, passing);
     else
         jbi_input_pass_text(in, sum);
@@ -262,9 +268,13 @@ static void read_entry(struct dump_toc *toc, struct dump_input *in, struct dump_
     texts.schema = jbi_input_text(in, passing);
     if (sum != NULL)
         end_digest(toc, in, sum, &texts, arena);
-    pass_rest(toc, in);
+    pass_rest(toc, in, &owner, passing);
     entry.offset_at = in->position;
     entry.offset = jbi_input_offset(in, &entry.state);
+    if (in->code == JB_OK && toc->roles != NULL &&
+        !(jbi_roles_add(toc->roles, owner, arena) &&
+          jbi_roles_of_grants(toc->roles, is_grants ? texts.definition : NULL, arena)))
+        in->code = jbi_fail_memory(in->err);
     if (in->code < 0)
         return;
     if (is_sequence)

@@ -3,6 +3,7 @@
 #define JBI_ARCHIVE_DUMP_TOC_H
 
 #include "archive/dump_input.h"
+#include "archive/dump_roles.h"
 
 /* The header and the table of contents of a dump: what has data, and where. */
 #define DUMP_MINOR_ALGORITHM 15 /* from this version the header has no level, but an algorithm */
@@ -32,6 +33,7 @@ struct dump_toc {
     size_t count, room;
     struct toc_definition *definitions;
     size_t definition_count, definition_room;
+    struct dump_roles *roles; /* get those of owners and grants; NULL: nobody asks */
 };
 
 /* Reads the header: format, sizes, names. Sets in->int_size and in->offset_size. */

@@ -234,7 +234,7 @@ int jbi_open_regular(int dir_fd, const char *path, int *out, struct jb_error *er
     return JB_OK;
 }
 
-int jbi_make_path(int dir_fd, const char *path, size_t len, mode_t mode)
+static int path_open(int dir_fd, const char *path, size_t len, bool is_made, mode_t mode)
 {
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (fd >= 0 && len > 0) {
@@ -248,7 +248,7 @@ int jbi_make_path(int dir_fd, const char *path, size_t len, mode_t mode)
         }
         memcpy(name, path, step);
         name[step] = '\0';
-        if (mkdirat(fd, name, mode) < 0 && errno != EEXIST) {
+        if (is_made && mkdirat(fd, name, mode) < 0 && errno != EEXIST) {
             close(fd);
             return -1;
         }
@@ -261,4 +261,14 @@ int jbi_make_path(int dir_fd, const char *path, size_t len, mode_t mode)
         len -= step < len ? step + 1 : step;
     }
     return fd;
+}
+
+int jbi_make_path(int dir_fd, const char *path, size_t len, mode_t mode)
+{
+    return path_open(dir_fd, path, len, true, mode);
+}
+
+int jbi_open_path(int dir_fd, const char *path, size_t len)
+{
+    return path_open(dir_fd, path, len, false, 0);
 }

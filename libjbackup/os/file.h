@@ -44,5 +44,7 @@ int jbi_open_dir(int dir_fd, const char *name, int *out, struct jb_error *err);
 /* Opens the folder at the first len bytes of path below dir_fd, making what is missing with this
  * mode; no symbolic link is followed. The descriptor, or -1 with errno. */
 int jbi_make_path(int dir_fd, const char *path, size_t len, mode_t mode);
+/* The same without making any. */
+int jbi_open_path(int dir_fd, const char *path, size_t len);
 
 #endif

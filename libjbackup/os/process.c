@@ -73,7 +73,8 @@ static int open_pipe(int *ours, int *theirs, int number)
 /* theirs: what the child gets as its standard descriptors, all above 2 and the caller's to close */
 static int open_ends(struct process *process, const struct process_start *start, int theirs[3])
 {
-    const int wanted[3] = {start->in_fd, start->out_fd, PROCESS_PIPE};
+    const int errors = start->errors_dropped ? -1 : PROCESS_PIPE;
+    const int wanted[3] = {start->in_fd, start->out_fd, errors};
     for (int i = 0; i < 3; i++) {
         if (wanted[i] == PROCESS_PIPE) {
             if (open_pipe(&process->fds[i], &theirs[i], i) < 0)

@@ -31,6 +31,7 @@ struct process_start {
     const char *const *environment; /* "NAME=value"; NULL: ours, without passwords */
     int in_fd;                      /* its standard input; -1: empty; PROCESS_PIPE */
     int out_fd;                     /* its standard output; -1: dropped; PROCESS_PIPE */
+    bool errors_dropped;            /* its error output, too: of one that leaves others running */
     const char *folder;             /* where it runs; NULL: where we do */
     const int *kept_fds;            /* descriptors of ours, above 2, that it has, too */
     size_t kept_count;

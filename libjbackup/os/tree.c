@@ -21,12 +21,18 @@
 
 #define DESCRIPTORS_MAX 64
 
+struct name {
+    const char *text;
+    ino_t ino;
+    unsigned char type; /* DT_REG and so on, DT_UNKNOWN */
+};
+
 struct level {
     int fd; /* -1: closed to save descriptors */
     dev_t dev;
     ino_t ino;
     struct arena arena;
-    char **names;
+    struct name *names;
     size_t count, next;
     size_t path_len; /* of the path up to this folder, with its slash */
 };
@@ -37,13 +43,14 @@ struct walk {
     struct text path;
     dev_t root_dev;
     bool with_leaving;
+    bool is_brief;
     tree_visit visit;
     void *user;
 };
 
 static int compare_names(const void *a, const void *b)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return strcmp(((const struct name *)a)->text, ((const struct name *)b)->text);
 }
 
 /* Reads the names of the folder into level->names; errno on failure. */
@@ -70,7 +77,7 @@ static int level_list(struct level *level, DIR *dir)
         char *name = jbi_arena_text(&level->arena, entry->d_name);
         if (name == NULL)
             return ENOMEM;
-        level->names[level->count++] = name;
+        level->names[level->count++] = (struct name){name, entry->d_ino, entry->d_type};
     }
     if (level->count > 1)
         qsort(level->names, level->count, sizeof *level->names, compare_names);
@@ -153,15 +160,27 @@ static void path_set(struct walk *walk, const struct level *level, const char *n
     jbi_text_adds(&walk->path, name);
 }
 
-static int visit_name(struct walk *walk, const char *name, struct tree_entry *entry,
+/* What the list says is enough of anything but a folder. */
+static int look_at(const struct walk *walk, const struct level *level, const struct name *name,
+                   struct tree_entry *entry)
+{
+    entry->is_brief = walk->is_brief && name->type != DT_DIR && name->type != DT_UNKNOWN;
+    if (!entry->is_brief)
+        return fstatat(level->fd, name->text, &entry->st, AT_SYMLINK_NOFOLLOW);
+    entry->st =
+        (struct stat){.st_mode = DTTOIF(name->type), .st_ino = name->ino, .st_dev = level->dev};
+    return 0;
+}
+
+static int visit_name(struct walk *walk, const struct name *name, struct tree_entry *entry,
                       struct jb_error *err)
 {
     struct level *level = &walk->levels[walk->depth - 1];
-    path_set(walk, level, name);
+    path_set(walk, level, name->text);
     if (walk->path.failed)
         return jbi_fail_memory(err);
-    *entry = (struct tree_entry){.dir_fd = level->fd, .name = name, .path = walk->path.at};
-    if (fstatat(level->fd, name, &entry->st, AT_SYMLINK_NOFOLLOW) < 0)
+    *entry = (struct tree_entry){.dir_fd = level->fd, .name = name->text, .path = walk->path.at};
+    if (look_at(walk, level, name, entry) < 0)
         entry->sys_errno = errno;
     else
         entry->is_mount = S_ISDIR(entry->st.st_mode) && entry->st.st_dev != walk->root_dev;
@@ -200,7 +219,7 @@ static int level_end(struct walk *walk, struct jb_error *err)
     int code = JB_OK;
     if (walk->depth > 0) {
         struct level *above = &walk->levels[walk->depth - 1];
-        const char *name = above->names[above->next - 1];
+        const char *name = above->names[above->next - 1].text;
         int why = level_reopen(above, &ending);
         path_set(walk, above, name);
         struct tree_entry entry = {
@@ -226,18 +245,16 @@ static int walk_step(struct walk *walk, struct jb_error *err)
     if (level->next == level->count)
         return level_end(walk, err);
     struct tree_entry entry;
-    int code = visit_name(walk, level->names[level->next++], &entry, err);
+    int code = visit_name(walk, &level->names[level->next++], &entry, err);
     if (code != TREE_GO_ON || entry.sys_errno != 0 || !S_ISDIR(entry.st.st_mode))
         return code < 0 ? code : JB_OK;
     return enter_visited(walk, &entry, err);
 }
 
-int jbi_tree_walk(int root_fd, bool with_leaving, tree_visit visit, void *user,
-                  struct jb_error *err)
+static int walk_all(struct walk *walk, int root_fd, struct jb_error *err)
 {
-    struct walk walk = {.with_leaving = with_leaving, .visit = visit, .user = user};
     int fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int why = fd < 0 ? errno : level_enter(&walk, fd);
+    int why = fd < 0 ? errno : level_enter(walk, fd);
     if (why != 0) {
         char link[32], path[1024];
         snprintf(link, sizeof link, "/proc/self/fd/%d", root_fd);
@@ -246,15 +263,28 @@ int jbi_tree_walk(int root_fd, bool with_leaving, tree_visit visit, void *user,
         errno = why;
         return jbi_fail_errno(err, JB_EIO, "cannot read the folder \"%s\"", path);
     }
-    walk.root_dev = walk.levels[0].dev;
+    walk->root_dev = walk->levels[0].dev;
     int code = JB_OK;
-    while (code == JB_OK && walk.depth > 0)
-        code = walk_step(&walk, err);
-    while (walk.depth > 0)
-        level_free(&walk.levels[--walk.depth]);
-    free(walk.levels);
-    jbi_text_free(&walk.path);
+    while (code == JB_OK && walk->depth > 0)
+        code = walk_step(walk, err);
+    while (walk->depth > 0)
+        level_free(&walk->levels[--walk->depth]);
+    free(walk->levels);
+    jbi_text_free(&walk->path);
     return code;
+}
+
+int jbi_tree_walk(int root_fd, bool with_leaving, tree_visit visit, void *user,
+                  struct jb_error *err)
+{
+    struct walk walk = {.with_leaving = with_leaving, .visit = visit, .user = user};
+    return walk_all(&walk, root_fd, err);
+}
+
+int jbi_tree_walk_brief(int root_fd, tree_visit visit, void *user, struct jb_error *err)
+{
+    struct walk walk = {.is_brief = true, .visit = visit, .user = user};
+    return walk_all(&walk, root_fd, err);
 }
 
 int jbi_tree_order(const char *a, const char *b)

@@ -15,6 +15,7 @@ struct tree_entry {
     int sys_errno;    /* the entry (or, with is_listing, the folder's list) can't be read: why */
     bool is_listing;  /* a folder was visited before, but its list could not be read */
     bool is_mount;    /* a folder on another file system than the root */
+    bool is_brief;    /* st has only type, inode and device, as the folder's list has them */
     bool is_leaving;  /* second visit of a folder, after what is in it */
 };
 
@@ -32,6 +33,10 @@ typedef int (*tree_visit)(void *user, const struct tree_entry *entry, struct jb_
  */
 int jbi_tree_walk(int root_fd, bool with_leaving, tree_visit visit, void *user,
                   struct jb_error *err);
+
+/* The same, but only folders are looked at: for everything else is_brief is set, where the file
+ * system tells types in its lists. */
+int jbi_tree_walk_brief(int root_fd, tree_visit visit, void *user, struct jb_error *err);
 
 /* The order in which a walk visits paths (of files, or on entering): below, at or above 0. The root
  * may be "." or "". */

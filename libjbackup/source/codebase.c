@@ -17,63 +17,19 @@
 #include "os/file.h"
 #include "os/tree.h"
 #include "source/codebase_check.h"
+#include "source/codebase_rules.h"
 #include "source/hardlinks.h"
 #include "source/xattrs.h"
 
-/* Its line in the index must stay within what the index's reader takes. */
-#define PATH_LEN_MAX (64u << 10)
-
 struct capture {
     const struct codebase_source *source;
+    struct codebase_rules rules;
     const struct source_job *job;
     struct archive_writer *writer;
     struct hardlinks *hardlinks;
     struct xattrs *xattrs;
-    struct stat *repositories; /* st_ino 0: absent */
-    struct stat *databases;    /* of database_files; st_ino 0: absent */
     struct artifact *archive;
 };
-
-static bool is_same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && b->st_ino != 0;
-}
-
-/* A database file, or one that SQLite keeps beside it: "x.db-wal" beside "x.db". */
-static bool is_database_file(const struct capture *capture, const struct tree_entry *entry)
-{
-    static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
-    const struct codebase_source *source = capture->source;
-    for (size_t i = 0; i < source->database_count; i++) {
-        if (is_same_file(&entry->st, &capture->databases[i]))
-            return true;
-        const char *path = source->database_files[i];
-        const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-        size_t len = strlen(base);
-        if (strncmp(entry->name, base, len) != 0)
-            continue;
-        struct stat beside;
-        bool is_beside = fstatat(entry->dir_fd, base, &beside, AT_SYMLINK_NOFOLLOW) == 0 &&
-                         is_same_file(&beside, &capture->databases[i]);
-        for (size_t j = 0; is_beside && j < 3; j++) {
-            if (strcmp(entry->name + len, suffixes[j]) == 0)
-                return true;
-        }
-    }
-    return false;
-}
-
-/* Whether the entry stays out of the archive without a word, because the user wants it so. */
-static bool is_left_out(const struct capture *capture, const struct tree_entry *entry)
-{
-    bool is_folder = S_ISDIR(entry->st.st_mode);
-    for (size_t i = 0; is_folder && i < capture->source->repository_count; i++) {
-        if (is_same_file(&entry->st, &capture->repositories[i]))
-            return true;
-    }
-    return jbi_is_excluded(capture->source->exclude, entry->path, is_folder) ||
-           (S_ISREG(entry->st.st_mode) && is_database_file(capture, entry));
-}
 
 static void say_unreadable(const struct capture *capture, const char *path, int why)
 {
@@ -209,11 +165,11 @@ static int store_plain(struct capture *capture, const struct tree_entry *entry, 
     return store(capture, item, -1, err);
 }
 
-static int store_folder(struct capture *capture, const struct tree_entry *entry,
+static int store_folder(struct capture *capture, const struct tree_entry *entry, bool is_mounted,
                         struct archive_item *item, struct jb_error *err)
 {
     int code = store_plain(capture, entry, TAR_FOLDER, item, err);
-    if (code < 0 || !entry->is_mount || !capture->source->one_file_system)
+    if (code < 0 || !is_mounted)
         return code;
     jbi_finding(capture->job->report, JB_WARNING, entry->path,
                 "not entered: it is on another file system");
@@ -222,38 +178,48 @@ static int store_folder(struct capture *capture, const struct tree_entry *entry,
     return TREE_SKIP;
 }
 
-static int visit(void *user, const struct tree_entry *entry, struct jb_error *err)
+static int store_entry(struct capture *capture, const struct tree_entry *entry, bool is_mounted,
+                       struct jb_error *err)
 {
-    struct capture *capture = user;
-    jb_report *report = capture->job->report;
-    if (entry->sys_errno != 0) {
-        if (jbi_is_excluded(capture->source->exclude, entry->path, entry->is_listing))
-            return TREE_GO_ON;
-        return pass_unreadable(capture, entry->path, entry->sys_errno, err);
-    }
-    if (is_left_out(capture, entry))
-        return TREE_SKIP;
-    if (strlen(entry->path) > PATH_LEN_MAX) {
-        jbi_finding(report, JB_WARNING, entry->path, "not stored: its path is over %u bytes long",
-                    PATH_LEN_MAX);
-        return TREE_SKIP;
-    }
     struct archive_item item = {.path = entry->path, .st = entry->st};
     switch (entry->st.st_mode & S_IFMT) {
     case S_IFREG:
         return store_file(capture, entry, &item, err);
     case S_IFDIR:
-        return store_folder(capture, entry, &item, err);
+        return store_folder(capture, entry, is_mounted, &item, err);
     case S_IFLNK:
         return store_symlink(capture, entry, &item, err);
-    case S_IFIFO:
+    default:
         return store_plain(capture, entry, TAR_FIFO, &item, err);
-    case S_IFSOCK:
+    }
+}
+
+static int visit(void *user, const struct tree_entry *entry, struct jb_error *err)
+{
+    struct capture *capture = user;
+    jb_report *report = capture->job->report;
+    if (entry->sys_errno != 0) {
+        if (jbi_codebase_is_left_out(&capture->rules, entry, entry->is_listing))
+            return TREE_GO_ON;
+        return pass_unreadable(capture, entry->path, entry->sys_errno, err);
+    }
+    enum codebase_part part = jbi_codebase_part(&capture->rules, entry);
+    switch (part) {
+    case PART_EXCLUDED: /* without a word, because the user wants it so */
+    case PART_OURS:
+        return TREE_SKIP;
+    case PART_TOO_LONG:
+        jbi_finding(report, JB_WARNING, entry->path, "not stored: its path is over %u bytes long",
+                    CODEBASE_PATH_MAX);
+        return TREE_SKIP;
+    case PART_SOCKET:
         jbi_finding(report, JB_INFO, entry->path, "skipped: a socket, which its server makes anew");
         return TREE_GO_ON;
-    default:
+    case PART_DEVICE:
         jbi_finding(report, JB_WARNING, entry->path, "skipped: a device file");
         return TREE_GO_ON;
+    default:
+        return store_entry(capture, entry, part == PART_MOUNTED, err);
     }
 }
 
@@ -266,37 +232,21 @@ static int store_root(struct capture *capture, int root_fd, struct jb_error *err
     return store_plain(capture, &root, TAR_FOLDER, &item, err);
 }
 
-/* Looks at each path; what is absent gets the inode 0, which no file has. */
-static void look_at(const char *const *paths, size_t count, struct stat *out)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (stat(paths[i], &out[i]) < 0)
-            out[i].st_ino = 0;
-    }
-}
-
 /* Walks the tree into an archive that has begun. */
 static int capture_tree(struct capture *capture, int root_fd, struct jb_error *err)
 {
-    const struct codebase_source *source = capture->source;
-    scope_free struct stat *databases = calloc(source->database_count + 1, sizeof *databases);
-    scope_free struct stat *repositories =
-        calloc(source->repository_count + 1, sizeof *repositories);
-    capture->databases = databases;
-    capture->repositories = repositories;
+    int code = jbi_codebase_rules_begin(&capture->rules, capture->source, err);
+    if (code < 0)
+        return code;
     capture->hardlinks = jbi_hardlinks_new();
     capture->xattrs = jbi_xattrs_new();
-    int code = JB_OK;
-    if (databases == NULL || repositories == NULL || capture->hardlinks == NULL ||
-        capture->xattrs == NULL)
+    if (capture->hardlinks == NULL || capture->xattrs == NULL)
         code = jbi_fail_memory(err);
-    if (code == JB_OK) {
-        look_at(source->database_files, source->database_count, databases);
-        look_at(source->repositories, source->repository_count, repositories);
+    if (code == JB_OK)
         code = store_root(capture, root_fd, err);
-    }
     if (code == JB_OK)
         code = jbi_tree_walk(root_fd, false, visit, capture, err);
+    jbi_codebase_rules_end(&capture->rules);
     jbi_hardlinks_free(capture->hardlinks);
     jbi_xattrs_free(capture->xattrs);
     return code;

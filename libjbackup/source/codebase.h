@@ -16,6 +16,9 @@ struct codebase_source {
     size_t database_count;
 };
 
+/* What a restore in place keeps beside the code; such names are in no backup, at any depth. */
+#define CODEBASE_SWAP_PREFIX ".jbackup-restore-"
+
 extern const struct source_ops jbi_codebase_source;
 
 struct codebase_staged {

@@ -9,144 +9,30 @@
  */
 #include "source/postgresql_prove.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/report.h"
 #include "base/scope.h"
-#include "base/text.h"
 #include "os/file.h"
 #include "os/pipeline.h"
-#include "source/names.h"
-#include "source/postgresql_compare.h"
+#include "source/postgresql_restored.h"
 #include "source/postgresql_scratch.h"
 #include "source/postgresql_stream.h"
-#include "source/tables.h"
 
-#define JOBS_MAX      4
-#define MINOR_GROUPED 16 /* from here on large objects are dumped by owner */
+#define JOBS_MAX 4
 
 struct proving {
     const struct source_job *job;
     const struct postgresql_proof *what;
     const struct artifact *artifact;
     int fd; /* of the stored dump */
-    struct dump_options options;
-    struct dump_contents stored, restored; /* of the stored one no data */
+    struct postgresql_restored restored;
     struct postgresql_scratch *scratch;
     bool is_on_server; /* it is, or the last one was */
-    struct source_checked *checked;
     struct jb_error *err;
 };
-
-/* ---- Comparing ---- */
-
-/* ERROR findings that say: this was not compared. */
-static void not_compared(const struct proving *p, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void not_compared(const struct proving *p, const char *format, ...)
-{
-    char message[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
-    va_end(args);
-    jbi_finding(p->job->report, JB_ERROR, p->artifact->path, "%s", message);
-    p->checked->not_compared++;
-}
-
-/* Whether the same programs wrote the definitions as then. */
-static bool is_of_same_versions(const struct proving *p)
-{
-    const char *client = p->artifact->postgresql->client_version;
-    const char *server = p->artifact->server_version;
-    return client != NULL && server != NULL &&
-           atoi(client) == jbi_postgresql_scratch_tools(p->scratch)->major &&
-           atoi(server) == jbi_postgresql_scratch_server_major(p->scratch);
-}
-
-static void say(const struct proving *p, const char *name, const char *message)
-{
-    const char *subject = jbi_arena_printf(p->job->arena, "%s: %s", p->artifact->path, name);
-    const char *client = p->artifact->postgresql->client_version;
-    const char *server = p->artifact->server_version;
-    jbi_finding(p->job->report, JB_ERROR, subject ? subject : p->artifact->path, "%s", message);
-    if (is_of_same_versions(p))
-        return;
-    p->checked->not_compared++; /* it may be there under another name */
-    jbi_finding_hint(p->job->report,
-                     "the backup is of PostgreSQL %s by pg_dump %s, here they are %d and %d, which "
-                     "may name it otherwise: verify with the versions of the backup",
-                     server ? server : "?", client ? client : "?",
-                     jbi_postgresql_scratch_server_major(p->scratch),
-                     jbi_postgresql_scratch_tools(p->scratch)->major);
-}
-
-/* The stored definitions have been held against the backup; here, whether a restore makes them all.
- * Its text may change on the way: a server writes a list of texts in another way when it has read
- * it from a dump. */
-static void compare_definitions(const struct proving *p)
-{
-    const struct named_text *was = p->stored.definitions, *is = p->restored.definitions;
-    const struct named_text *was_end = was + p->stored.definition_count;
-    const struct named_text *is_end = is + p->restored.definition_count;
-    const char *reworded = NULL;
-    size_t reworded_count = 0;
-    while (was < was_end || is < is_end) {
-        int order = was == was_end ? 1 : is == is_end ? -1 : strcmp(was->name, is->name);
-        if (order < 0) {
-            if (!p->is_on_server || !jbi_starts_with(was->name, "SUBSCRIPTION "))
-                say(p, was->name, "is in the dump, and not there when that is restored");
-            was++;
-        } else if (order > 0) {
-            say(p, is++->name, "is not in the dump, and there when that is restored");
-        } else {
-            if (strcmp(was->text, is->text) != 0 && reworded_count++ == 0)
-                reworded = was->name;
-            was++, is++;
-        }
-    }
-    if (reworded_count > 0)
-        jbi_finding(p->job->report, JB_INFO, p->artifact->path,
-                    "the server writes %zu definitions in other words after a restore, %s first",
-                    reworded_count, reworded);
-}
-
-/* From version 1.16 of the format the order of large objects is that of their owners, too, which a
- * restore does not keep. */
-static void allow_other_order(struct proving *p)
-{
-    const struct large_objects *was = &p->artifact->postgresql->large_objects;
-    struct large_objects *is = &p->restored.large_objects;
-    const char *minor = strchr(p->restored.format, '.');
-    if (minor == NULL || atoi(minor + 1) < MINOR_GROUPED || was->count != is->count ||
-        was->bytes != is->bytes || strcmp(was->sha256, is->sha256) == 0)
-        return;
-    not_compared(p, "the content of its restored large objects was not compared: they have several "
-                    "owners, and so another order");
-    *is = *was;
-}
-
-static int compare(struct proving *p)
-{
-    int code = jbi_utf8_names(&p->restored, p->job->arena, p->err);
-    if (code < 0)
-        return code;
-    if (!p->artifact->postgresql->is_recoded || p->restored.format[0] == '\0') {
-        p->checked->tables += p->restored.table_count;
-        not_compared(p, "only its tables were compared: its format is not known to this jbackup");
-        jbi_finding_hint(p->job->report, "a newer jbackup compares the rest, too");
-        return jbi_tables_compare(p->job, p->artifact, p->restored.tables, p->restored.table_count,
-                                  p->err);
-    }
-    compare_definitions(p);
-    allow_other_order(p);
-    return jbi_postgresql_compare_data(p->job, p->artifact, &p->restored, p->checked, p->err);
-}
 
 /* ---- Restoring ---- */
 
@@ -158,22 +44,6 @@ static int make_roles(struct proving *p)
     if (globals != NULL)
         jbi_open_regular(p->what->category_fd, globals->path, &fd, &unwanted);
     return jbi_postgresql_scratch_roles(p->scratch, fd, p->err);
-}
-
-/* Dumps the scratch database into nothing. */
-static int read_back(struct proving *p, const struct postgresql_dump *dump)
-{
-    struct jb_error why = {0};
-    int code = JB_EUNSUPPORTED;
-    if (p->artifact->postgresql->is_recoded)
-        code = jbi_postgresql_stream(dump, -1, -1, &p->options, &p->restored, &why);
-    if (code == JB_EUNSUPPORTED) {
-        p->restored = (struct dump_contents){0};
-        return jbi_postgresql_digest_text(dump, &p->options, &p->restored, p->err);
-    }
-    if (code < 0 && p->err->code == 0)
-        *p->err = why;
-    return code;
 }
 
 /* Whether a restore that failed failed for the dump's sake. */
@@ -211,20 +81,25 @@ static int restore_at(struct proving *p, const struct postgresql_source *source,
     };
     *where = jbi_postgresql_scratch_kind(p->scratch);
     p->is_on_server = !jbi_postgresql_scratch_is_cluster(p->scratch);
+    p->restored.lacks_subscriptions = p->is_on_server;
+    p->restored.server_major = jbi_postgresql_scratch_server_major(p->scratch);
+    p->restored.tools = dump.tools;
+    const struct postgresql_restore how = {
+        .jobs = p->restored.options.jobs < JOBS_MAX ? p->restored.options.jobs : JOBS_MAX,
+        .with_subscriptions = !p->is_on_server,
+    };
     if (*why != '\0')
         jbi_finding(p->job->report, JB_INFO, p->artifact->path,
                     "it is restored on a cluster of its own, for on the server: %s", why);
     code = make_roles(p);
     if (code == JB_OK) {
-        code = jbi_postgresql_restore(&dump, p->fd,
-                                      p->options.jobs < JOBS_MAX ? p->options.jobs : JOBS_MAX,
-                                      !p->is_on_server, p->err);
+        code = jbi_postgresql_restore(&dump, p->fd, &how, p->err);
         *is_refused = code < 0 && is_of_dump(p, code);
     }
     if (code == JB_OK)
-        code = read_back(p, &dump);
+        code = jbi_postgresql_restored_read(&p->restored, &dump, p->err);
     if (code == JB_OK)
-        code = compare(p);
+        code = jbi_postgresql_restored_compare(&p->restored, p->err);
     return code;
 }
 
@@ -298,9 +173,7 @@ static int look(struct proving *p, bool *goes_on)
 {
     struct jb_error reason = {0};
     *goes_on = true;
-    if (!p->artifact->postgresql->is_recoded)
-        return JB_OK;
-    int code = jbi_dump_look(p->fd, &p->options, &p->stored, &reason);
+    int code = jbi_postgresql_restored_look(&p->restored, p->fd, &reason);
     if (code == JB_ECORRUPT || code == JB_EUNSUPPORTED || code == JB_EIO) {
         jbi_finding(p->job->report, JB_ERROR, p->artifact->path, "%s", reason.text);
         *goes_on = false;
@@ -308,10 +181,6 @@ static int look(struct proving *p, bool *goes_on)
     }
     if (code < 0 && p->err->code == 0)
         *p->err = reason;
-    if (code == JB_OK)
-        code = jbi_utf8_names(&p->stored, p->job->arena, p->err);
-    if (code == JB_OK)
-        jbi_postgresql_compare_schema(p->job, p->artifact, &p->stored);
     return code;
 }
 
@@ -335,13 +204,16 @@ int jbi_postgresql_prove(const struct source_job *job, const struct postgresql_p
         .what = what,
         .artifact = what->dump,
         .fd = fd,
-        .options = {.compression = job->compression,
-                    .jobs = job->jobs ? job->jobs : jbi_worker_count(0),
-                    .hooks = job->hooks,
-                    .step = "compare database",
-                    .name = what->dump->path,
-                    .arena = job->arena},
-        .checked = checked,
+        .restored.options = {.compression = job->compression,
+                             .jobs = job->jobs ? job->jobs : jbi_worker_count(0),
+                             .hooks = job->hooks,
+                             .step = "compare database",
+                             .name = what->dump->path,
+                             .arena = job->arena},
+        .restored.job = job,
+        .restored.artifact = what->dump,
+        .restored.checked = checked,
+        .restored.lacks_owners = true,
         .err = &why,
     };
     code = look(&p, &goes_on);
@@ -349,7 +221,7 @@ int jbi_postgresql_prove(const struct source_job *job, const struct postgresql_p
         code = restore(&p, where);
     if (code == JB_OK && goes_on) {
         checked->bytes_read += (uint64_t)st.st_size;
-        *restored_bytes = p.restored.raw_size;
+        *restored_bytes = p.restored.restored.raw_size;
     }
     if (code < 0 && err != NULL && err->code == 0)
         *err = why;

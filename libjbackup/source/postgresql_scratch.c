@@ -172,7 +172,7 @@ const struct postgres_login *jbi_postgresql_scratch_login(const struct postgresq
 bool jbi_postgresql_scratch_is_alive(struct postgresql_scratch *scratch)
 {
     struct jb_error unwanted = {0};
-    return jbi_scratch_execute(scratch->session, "cannot ask", "SELECT 1", &unwanted) == JB_OK;
+    return jbi_postgres_execute(scratch->session, "cannot ask", "SELECT 1", &unwanted) == JB_OK;
 }
 
 void jbi_postgresql_scratch_end(struct postgresql_scratch *scratch)

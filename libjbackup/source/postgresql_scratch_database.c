@@ -13,20 +13,20 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "source/postgresql_needs.h"
 #include "source/postgresql_scratch_parts.h"
 
-#define NAME_PREFIX    "jbackup_scratch_"
-#define HASH_DIGITS    8
-#define NAME_SIZE      (sizeof NAME_PREFIX + HASH_DIGITS + 1 + 8)
-#define LOCK_CLASS     "1784834928" /* "jbkp" as a number: the first key of our advisory locks */
-#define DROPS_TRIED    3
-#define MAJOR_SETS_NEW 17 /* pg_restore sets what servers before it do not know */
-#define HOST_SIZE      256
-#define LOOK_MS        50
-#define SETTLE_MS      10000
-#define KEY_SIZE       16
-#define END_WAIT_MS    400
-#define DROP_WAIT_MS   2000
+#define NAME_PREFIX  "jbackup_scratch_"
+#define HASH_DIGITS  8
+#define NAME_SIZE    (sizeof NAME_PREFIX + HASH_DIGITS + 1 + 8)
+#define LOCK_CLASS   "1784834928" /* "jbkp" as a number: the first key of our advisory locks */
+#define DROPS_TRIED  3
+#define HOST_SIZE    256
+#define LOOK_MS      50
+#define SETTLE_MS    10000
+#define KEY_SIZE     16
+#define END_WAIT_MS  400
+#define DROP_WAIT_MS 2000
 
 /* What tells the scratch databases of this source and host. */
 struct mark {
@@ -117,7 +117,7 @@ static int drop(struct postgres *session, const char *name, const struct source_
             break;
         }
         answers(session, end_ours, &name, 1, "");
-        code = jbi_scratch_execute(session, "cannot drop a scratch database on", sql.at, &why);
+        code = jbi_postgres_execute(session, "cannot drop a scratch database on", sql.at, &why);
     }
     if (code < 0)
         jbi_log(job->hooks, LOG_WARNING, "the scratch database \"%s\" stays: %s", name, why.text);
@@ -236,7 +236,7 @@ int jbi_scratch_database_begin(struct postgresql_scratch *scratch,
                                struct jb_error *err)
 {
     struct mark mark;
-    const char *client = dump->postgresql->client_version, *name = NULL;
+    const char *name = NULL;
     scratch->source = source;
     int code = refuse_subscriptions(dump, err);
     if (code == JB_OK)
@@ -246,14 +246,8 @@ int jbi_scratch_database_begin(struct postgresql_scratch *scratch,
     if (code < 0)
         return code;
     clear_left(scratch->session, &mark, scratch->job);
-    int server_major = jbi_postgres_server_major(scratch->session);
-    int made_by = client ? atoi(client) : 0;
-    code = jbi_postgres_tools(made_by > server_major ? made_by : server_major, scratch->job->arena,
-                              &scratch->tools, err);
-    if (code == JB_OK && server_major < MAJOR_SETS_NEW && scratch->tools.major >= MAJOR_SETS_NEW)
-        code = jbi_fail(err, JB_EUNSUPPORTED,
-                        "pg_restore %s, which the dump needs, does not restore to PostgreSQL %d",
-                        scratch->tools.version, server_major);
+    code = jbi_postgresql_need_tools(dump, jbi_postgres_server_major(scratch->session),
+                                     scratch->job->arena, &scratch->tools, err);
     if (code == JB_OK)
         code = take_name(scratch, &mark, &name, err);
     if (code == JB_OK)

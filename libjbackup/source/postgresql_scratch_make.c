@@ -8,20 +8,11 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "os/file.h"
+#include "source/postgresql_needs.h"
 #include "source/postgresql_scratch_parts.h"
 
-#define MAJOR_TRUSTED  13 /* extensions may be trusted from this version on */
 #define MAJOR_PROVIDER 15 /* databases have a provider of their locale */
 #define GLOBALS_MAX    (16u << 20)
-
-int jbi_scratch_execute(struct postgres *session, const char *what, const char *sql,
-                        struct jb_error *err)
-{
-    struct postgres_rows *rows = NULL;
-    int code = jbi_postgres_query(session, what, sql, NULL, 0, &rows, err);
-    jbi_postgres_rows_free(rows);
-    return code;
-}
 
 /* ---- Making a database ---- */
 
@@ -49,7 +40,7 @@ static int create(struct postgresql_scratch *scratch, const char *quoted, const 
         jbi_text_adds(&sql, " LOCALE_PROVIDER libc");
     if (sql.failed)
         return jbi_fail_memory(err);
-    return jbi_scratch_execute(scratch->session, "cannot make a scratch database on", sql.at, err);
+    return jbi_postgres_execute(scratch->session, "cannot make a scratch database on", sql.at, err);
 }
 
 /* A locale that this server does not have changes nothing of what a table holds. */
@@ -76,8 +67,8 @@ static int set(struct postgresql_scratch *scratch, const char *quoted, const cha
     add_literal(&sql, scratch, "", value);
     if (sql.failed)
         return jbi_fail_memory(err);
-    return jbi_scratch_execute(scratch->session, "cannot set up a scratch database on", sql.at,
-                               err);
+    return jbi_postgres_execute(scratch->session, "cannot set up a scratch database on", sql.at,
+                                err);
 }
 
 /* Settings that change how values are written, and a quick restore. The money of a cluster of our
@@ -115,32 +106,6 @@ static int open_inside(const struct postgresql_scratch *scratch, struct postgres
     return jbi_postgres_open(out, &target, err);
 }
 
-static int look_for_extension(struct postgres *inside, const char *name, struct jb_error *err)
-{
-    static const char trusted[] =
-        "SELECT NOT v.superuser OR v.trusted OR r.rolsuper"
-        " FROM pg_available_extension_versions v, pg_roles r"
-        " WHERE r.rolname = current_user AND v.name = $1 ORDER BY 1 DESC LIMIT 1";
-    static const char untrusted[] =
-        "SELECT NOT v.superuser OR r.rolsuper"
-        " FROM pg_available_extension_versions v, pg_roles r"
-        " WHERE r.rolname = current_user AND v.name = $1 ORDER BY 1 DESC LIMIT 1";
-    bool has_trust = jbi_postgres_server_major(inside) >= MAJOR_TRUSTED;
-    struct postgres_rows *rows = NULL;
-    int code = jbi_postgres_query(inside, "cannot ask for the extensions of",
-                                  has_trust ? trusted : untrusted, &name, 1, &rows, err);
-    const char *may = code == JB_OK ? jbi_postgres_value(rows, 0, 0) : NULL;
-    if (code == JB_OK && may == NULL) {
-        code = jbi_fail(err, JB_EUNSUPPORTED, "the extension \"%s\" is not installed there", name);
-        jbi_hint(err, "install the package of the extension for that version of PostgreSQL");
-    } else if (code == JB_OK && strcmp(may, "t") != 0) {
-        code = jbi_fail(err, JB_EUNSUPPORTED,
-                        "the extension \"%s\" can be created by a superuser only", name);
-    }
-    jbi_postgres_rows_free(rows);
-    return code;
-}
-
 /* A schema public that is not initdb's any more is in the dump, but only as far as its owner makes
  * it so; owners are not restored. */
 static void own_public(struct postgres *inside, const struct artifact *dump)
@@ -148,8 +113,8 @@ static void own_public(struct postgres *inside, const struct artifact *dump)
     struct jb_error unwanted = {0};
     for (size_t i = 0; i < dump->definition_count; i++) {
         if (strcmp(dump->definitions[i].name, "SCHEMA public") == 0)
-            jbi_scratch_execute(inside, "cannot own", "ALTER SCHEMA public OWNER TO CURRENT_USER",
-                                &unwanted);
+            jbi_postgres_execute(inside, "cannot own", "ALTER SCHEMA public OWNER TO CURRENT_USER",
+                                 &unwanted);
     }
 }
 
@@ -158,11 +123,8 @@ static int prepare_inside(struct postgresql_scratch *scratch, const struct artif
 {
     struct postgres *inside = NULL;
     int code = open_inside(scratch, &inside, err);
-    for (size_t i = 0; i < dump->postgresql->extension_count && code == JB_OK; i++) {
-        const char *name = dump->postgresql->extensions[i].name;
-        if (strcmp(name, "plpgsql") != 0)
-            code = look_for_extension(inside, name, err);
-    }
+    if (code == JB_OK)
+        code = jbi_postgresql_need_extensions(inside, dump, err);
     if (code == JB_OK)
         own_public(inside, dump);
     jbi_postgres_close(inside);
@@ -191,9 +153,10 @@ int jbi_scratch_make_database(struct postgresql_scratch *scratch, const char *na
     scope_text sql = {0};
     jbi_text_addf(&sql, "COMMENT ON DATABASE %s IS ", quoted);
     add_literal(&sql, scratch, "", comment);
-    code = sql.failed ? jbi_fail_memory(err)
-                      : jbi_scratch_execute(scratch->session,
-                                            "cannot comment on a scratch database on", sql.at, err);
+    code = sql.failed
+               ? jbi_fail_memory(err)
+               : jbi_postgres_execute(scratch->session, "cannot comment on a scratch database on",
+                                      sql.at, err);
     if (code == JB_OK)
         code = set_up(scratch, quoted, dump->postgresql, err);
     if (code == JB_OK)
@@ -249,7 +212,7 @@ int jbi_postgresql_scratch_roles(struct postgresql_scratch *scratch, int globals
         scope_text sql = {0};
         jbi_text_addf(&sql, "CREATE ROLE %s", quoted ? quoted : "");
         if (quoted != NULL && !sql.failed)
-            jbi_scratch_execute(scratch->session, "cannot make a role on", sql.at, &unwanted);
+            jbi_postgres_execute(scratch->session, "cannot make a role on", sql.at, &unwanted);
         if (jbi_scratch_go_on(scratch, err) < 0)
             return JB_ECANCELED;
         line += strcspn(line, "\n");

@@ -30,9 +30,6 @@ int jbi_scratch_go_on(const struct postgresql_scratch *scratch, struct jb_error 
 
 /* ---- Any server ---- (postgresql_scratch_make.c) */
 
-/* Runs a statement that gives nothing back. */
-int jbi_scratch_execute(struct postgres *session, const char *what, const char *sql,
-                        struct jb_error *err);
 /* Makes the database of that name as the dump's was, and its login. */
 int jbi_scratch_make_database(struct postgresql_scratch *scratch, const char *name,
                               const char *comment, const struct artifact *dump,

@@ -294,30 +294,27 @@ int jbi_postgresql_digest_text(const struct postgresql_dump *dump,
 
 /* ---- Restoring ---- */
 
-int jbi_postgresql_restore(const struct postgresql_dump *dump, int dump_fd, unsigned jobs,
-                           bool with_subscriptions, struct jb_error *err)
+int jbi_postgresql_restore(const struct postgresql_dump *dump, int dump_fd,
+                           const struct postgresql_restore *how, struct jb_error *err)
 {
     struct process *process = NULL;
     struct arena *arena = dump->job->arena;
     const char *conninfo = jbi_arena_printf(arena, "--dbname=%s", dump->login->conninfo);
-    const char *workers = jbi_arena_printf(arena, "--jobs=%u", jobs < 2 ? 2 : jobs);
+    const char *workers = jbi_arena_printf(arena, "--jobs=%u", how->jobs < 2 ? 2 : how->jobs);
     /* Each of its processes opens the file anew. */
     const char *file = jbi_arena_printf(arena, "/proc/self/fd/%d", dump_fd);
-    const char *const arguments[] = {
-        dump->tools->pg_restore,
-        conninfo,
-        workers,
-        "--no-password",
-        "--no-owner",
-        "--no-privileges",
-        "--no-tablespaces",
-        "--exit-on-error",
-        file,
-        with_subscriptions ? NULL : "--no-subscriptions",
-        NULL,
-    };
+    const char *arguments[ARGUMENTS_MAX] = {dump->tools->pg_restore, conninfo,          workers,
+                                            "--no-password",         "--exit-on-error", file};
     if (conninfo == NULL || workers == NULL || file == NULL)
         return jbi_fail_memory(err);
+    size_t count = 6;
+    if (!how->with_rights) {
+        arguments[count++] = "--no-owner";
+        arguments[count++] = "--no-privileges";
+        arguments[count++] = "--no-tablespaces";
+    }
+    if (!how->with_subscriptions)
+        arguments[count++] = "--no-subscriptions";
     int code = start_with(dump, arguments, -1, -1, dump_fd, &process, err);
     return code < 0 ? code : run(dump, process, "restore database", "cannot restore", err);
 }

@@ -39,11 +39,15 @@ int jbi_postgresql_digest_text(const struct postgresql_dump *dump,
                                const struct dump_options *options, struct dump_contents *contents,
                                struct jb_error *err);
 
-/* Restores the dump in dump_fd to the empty database of the login, without owners, grants and
- * tablespaces, in jobs of at least 2: only then do the rows keep their order. The first failure
- * ends it, JB_EDATABASE in pg_restore's words. */
-int jbi_postgresql_restore(const struct postgresql_dump *dump, int dump_fd, unsigned jobs,
-                           bool with_subscriptions, struct jb_error *err);
+struct postgresql_restore {
+    unsigned jobs; /* at least 2: only then do the rows keep their order */
+    bool with_subscriptions;
+    bool with_rights; /* owners and grants, and tablespaces, too */
+};
+/* Restores the dump in dump_fd to the empty database of the login. The first failure ends it,
+ * JB_EDATABASE in pg_restore's words. */
+int jbi_postgresql_restore(const struct postgresql_dump *dump, int dump_fd,
+                           const struct postgresql_restore *how, struct jb_error *err);
 
 /* Roles, memberships and tablespaces of the server, without passwords, to out_fd. */
 int jbi_postgresql_globals(const struct postgresql_dump *dump, int out_fd, struct jb_error *err);

@@ -290,6 +290,38 @@ static void the_order_of_a_walk_is_known(void)
     CHECK(jbi_tree_order("", ".") == 0 && jbi_tree_order("", "a") < 0);
 }
 
+struct brief {
+    int files, folders, wrong;
+};
+
+static int note_brief(void *user, const struct tree_entry *entry, struct jb_error *err)
+{
+    struct brief *brief = user;
+    struct stat st;
+    (void)err;
+    REQUIRE(fstatat(entry->dir_fd, entry->name, &st, AT_SYMLINK_NOFOLLOW) == 0);
+    bool is_folder = S_ISDIR(st.st_mode);
+    brief->folders += is_folder;
+    brief->files += !is_folder;
+    brief->wrong += (st.st_mode & S_IFMT) != (entry->st.st_mode & S_IFMT);
+    brief->wrong += st.st_ino != entry->st.st_ino || st.st_dev != entry->st.st_dev;
+    brief->wrong += is_folder && (entry->is_brief || entry->st.st_mode != st.st_mode);
+    return TREE_GO_ON;
+}
+
+static void a_brief_walk_knows_types_and_folders(void)
+{
+    struct brief brief = {0};
+    int dir = folder_fd();
+    REQUIRE(mkdirat(dir, "a", 0750) == 0 && mkdirat(dir, "a/b", 0700) == 0);
+    touch(dir, "a/b/file");
+    touch(dir, "z");
+    REQUIRE(symlinkat("a", dir, "link") == 0 && mkfifoat(dir, "a/pipe", 0600) == 0);
+    CHECK(jbi_tree_walk_brief(dir, note_brief, &brief, NULL) == JB_OK);
+    CHECK(brief.files == 4 && brief.folders == 2 && brief.wrong == 0);
+    close(dir);
+}
+
 int main(void)
 {
     RUN(shows_names_in_order);
@@ -301,5 +333,6 @@ int main(void)
     RUN(a_folder_that_cannot_be_listed_is_told);
     RUN(the_root_must_be_readable);
     RUN(other_file_systems_are_marked);
+    RUN(a_brief_walk_knows_types_and_folders);
     return check_end();
 }

@@ -284,6 +284,10 @@ static void what_is_left_out(void)
     REQUIRE(mkdirat(code, "sub", 0700) == 0 && mkdirat(code, "backups", 0700) == 0);
     put(code, "sub/app.db-wal", "another's");
     put(code, "backups/x", "x");
+    /* What a restore keeps beside the code and beside databases. */
+    REQUIRE(mkdirat(code, CODEBASE_SWAP_PREFIX "20240102_030405", 0700) == 0);
+    put(code, CODEBASE_SWAP_PREFIX "20240102_030405/x", "x");
+    put(code, "sub/" CODEBASE_SWAP_PREFIX "20240102_030405-app.db", "x");
     scope_text path = {0};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", root);
