@@ -40,13 +40,29 @@ static bool has_password_in_environment(void)
     return password != NULL && *password != '\0';
 }
 
+/* The number-th database of the project, then of its environments; NULL: there are no more. */
+static struct database *any_database(const struct jb_project *project, size_t number)
+{
+    if (number < project->database_count)
+        return &project->databases[number];
+    number -= project->database_count;
+    for (size_t i = 0; i < project->environment_count; i++) {
+        const struct environment *environment = &project->environments[i];
+        if (number < environment->database_count)
+            return &environment->databases[number];
+        number -= environment->database_count;
+    }
+    return NULL;
+}
+
 int jbi_project_find_passwords(struct jb_project *project, const char *folder, struct jb_error *err)
 {
     struct arena *arena = &project->arena;
     struct postgres_url wanted, own = {0};
     bool is_wanted = false;
-    for (size_t i = 0; i < project->database_count; i++)
-        is_wanted = is_wanted || lacks_password(project, &project->databases[i], &wanted);
+    struct database *database;
+    for (size_t i = 0; (database = any_database(project, i)) != NULL; i++)
+        is_wanted = is_wanted || lacks_password(project, database, &wanted);
     if (!is_wanted || has_password_in_environment())
         return JB_OK;
 
@@ -62,8 +78,7 @@ int jbi_project_find_passwords(struct jb_project *project, const char *folder, s
     const char *common = jbi_dotenv_find(text, "PGPASSWORD", arena);
     bool has_own = given != NULL && jbi_postgres_is_url(given) &&
                    jbi_postgres_url(given, "", arena, &own, NULL) == JB_OK && own.password != NULL;
-    for (size_t i = 0; i < project->database_count; i++) {
-        struct database *database = &project->databases[i];
+    for (size_t i = 0; (database = any_database(project, i)) != NULL; i++) {
         if (!lacks_password(project, database, &wanted))
             continue;
         if (has_own && is_same_login(&own, &wanted))

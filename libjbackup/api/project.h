@@ -6,9 +6,11 @@
 #include <stdbool.h>
 
 #include "adapter/gzip.h"
+#include "api/service.h"
 #include "base/arena.h"
 #include "base/hooks.h"
 #include "repository/retention.h"
+#include "source/codebase.h"
 #include "source/exclude.h"
 #include "source/postgresql.h"
 #include "source/sqlite.h"
@@ -24,6 +26,17 @@ struct database {
     struct postgresql_source postgresql; /* DATABASE_POSTGRESQL; with_sql is set for each run */
     const char *server; /* DATABASE_POSTGRESQL: the same text for databases of one server */
     const char *name;   /* printable, unique in the project, fit for a file name */
+};
+
+/* Another place where the project runs: staging, test ... Its databases stand for the project's in
+ * their order. */
+struct environment {
+    const char *name; /* never "production" */
+    const char *root;
+    struct database *databases;
+    size_t database_count;
+    const struct service *service; /* NULL: none */
+    const struct health *health;   /* NULL: none */
 };
 
 /* A project as configured. All texts belong to the arena; paths are absolute. */
@@ -51,6 +64,10 @@ struct jb_project {
     enum compression compression;
     enum plain_sql plain_sql;
     unsigned jobs;
+    const struct service *service; /* NULL: none */
+    const struct health *health;   /* NULL: none */
+    struct environment *environments;
+    size_t environment_count;
 };
 
 /* Adds a database from its URL; relative paths count from base. where is for error texts:
@@ -58,10 +75,15 @@ struct jb_project {
 int jbi_project_add_database(struct jb_project *project, const char *url, const char *base,
                              const char *where, struct jb_error *err);
 
-/* Gives databases whose URL has no password the one that folder/.env holds for them, if any; not
- * if the environment has a PGPASSWORD, which comes first. */
+/* Gives databases (of environments, too) whose URL has no password the one that folder/.env holds
+ * for them, if any; not if the environment has a PGPASSWORD, which comes first. */
 int jbi_project_find_passwords(struct jb_project *project, const char *folder,
                                struct jb_error *err);
+
+/* The code below root as a source, with these databases' files left out of it. */
+int jbi_project_code(struct codebase_source *out, const struct jb_project *project,
+                     const char *root, const struct database *databases, size_t count,
+                     struct arena *arena, struct jb_error *err);
 
 /* base/path, or path itself if it is absolute; without "." components and a slash at its end. */
 char *jbi_path_join(struct arena *arena, const char *base, const char *path);

@@ -132,6 +132,42 @@ static const struct {
     {"\"jobs\": \"2\"", "\"jobs\" must be a whole number"},
     {"\"jobs\": -1", "\"jobs\" must be from 0 to 32"},
     {"\"jobs\": 99999999999999", "\"jobs\" must be from 0 to 32"},
+    {"\"service\": 1", "\"service\" must be the name of a unit, or an object"},
+    {"\"service\": \"\"", "\"service\" is empty"},
+    {"\"service\": \"journal\"", "\"journal\" can't be the name of a unit"},
+    {"\"service\": \"-x.service; rm\"", "can't be the name of a unit"},
+    {"\"service\": {}", "needs either a \"unit\" or all of \"start\", \"stop\" and"},
+    {"\"service\": {\"unit\": \"a.service\", \"stop\": [\"x\"]}", "needs either a \"unit\""},
+    {"\"service\": {\"start\": [\"x\"], \"stop\": [\"y\"]}", "needs either a \"unit\""},
+    {"\"service\": {\"user\": true, \"start\": [\"x\"], \"stop\": [\"y\"], \"status\": [\"z\"]}",
+     "needs either a \"unit\""},
+    {"\"service\": {\"unit\": \"a.service\", \"user\": 1}", "\"user\" must be true or false"},
+    {"\"service\": {\"start\": \"x\"}", "\"start\" must be a list: a program and its arguments"},
+    {"\"service\": {\"start\": []}", "\"start\" must be a list: a program"},
+    {"\"service\": {\"stop\": [1]}", "\"stop\" must be a list of texts, not a number"},
+    {"\"service\": {\"status\": [\"\"]}", "the program of \"status\" is empty"},
+    {"\"service\": {\"restart\": [\"x\"]}", "unknown key \"restart\""},
+    {"\"service_timeout_s\": 0", "\"service_timeout_s\" must be from 1 to 3600, not 0"},
+    {"\"health\": \"http://127.0.0.1/\"", "\"health\" must be an object, not a text"},
+    {"\"health\": {}", "\"health\" needs either a \"url\" or a \"command\""},
+    {"\"health\": {\"url\": \"http://h/\", \"command\": [\"x\"]}", "needs either a \"url\" or"},
+    {"\"health\": {\"url\": \"ftp://u:s3cret@h/\"}",
+     "\"url\" is not a URL that begins with http:// or https://"},
+    {"\"health\": {\"url\": \"http://u:s3cret@h:x/\"}", "\"url\" is not a URL"},
+    {"\"health\": {\"url\": \"file:///s3cret\"}", "\"url\" is not a URL"},
+    {"\"health\": {\"url\": \"s3cret\"}", "\"url\" is not a URL"},
+    {"\"health\": {\"url\": \"http://h/\", \"timeout_s\": 4000}", "must be from 1 to 3600"},
+    {"\"health\": {\"path\": \"x\"}", "unknown key \"path\""},
+    {"\"environments\": []", "\"environments\" must be an object"},
+    {"\"environments\": {\"test\": 1}", "\"test\" must be an object"},
+    {"\"environments\": {\"test\": {}}", "the environment \"test\" has no \"root\""},
+    {"\"environments\": {\"production\": {\"root\": \"x\"}}", "is the project itself"},
+    {"\"environments\": {\"a b\": {\"root\": \"x\"}}", "can't be the name of an environment"},
+    {"\"environments\": {\"\": {\"root\": \"x\"}}", "can't be the name of an environment"},
+    {"\"environments\": {\"test\": {\"jobs\": 1}}", "unknown key \"jobs\""},
+    {"\"environments\": {\"test\": {\"databases\": [\"mysql://u:s3cret@h/d\"]}}",
+     "not the URL of a database"},
+    {"\"environments\": {\"test\": {\"service\": {\"restart\": 1}}}", "unknown key \"restart\""},
     {"\"databasse\": []", "unknown key \"databasse\""},
 };
 
@@ -188,6 +224,66 @@ static void every_key_is_taken(void)
     jb_report_free(report);
     report = NULL;
     CHECK(jb_project_parse(&project, "{}", in_folder("absent"), &err) == JB_ENOTFOUND);
+    end();
+}
+
+static void service_health_and_environments_are_taken(void)
+{
+    make_folder("code");
+    CHECK(parse("{\"service_timeout_s\": 7, \"service\": \"journal-app.service\","
+                "\"databases\": [\"sqlite:///journal.db\"],"
+                "\"health\": {\"url\": \"http://u:s3cret@127.0.0.1:5000/health?key=s3cret\"},"
+                "\"environments\": {\"staging\": {\"root\": \"stage\","
+                "\"databases\": [\"sqlite:///stage/journal.db\", \"postgresql://db/stage\"],"
+                "\"service\": {\"unit\": \"stage.service\", \"user\": true}},"
+                "\"test\": {\"root\": \"/srv/test/.\", \"service_timeout_s\": 9,"
+                "\"service\": {\"start\": [\"bin/up\", \"-d\"], \"stop\": [\"down\"],"
+                "\"status\": [\"/bin/status\", \"\"]},"
+                "\"health\": {\"command\": [\"./well\"], \"timeout_s\": 3}},"
+                "\"bare\": {\"root\": \".\", \"service_timeout_s\": 4}}}") == JB_OK);
+    CHECK_TEXT(err.text, "");
+    REQUIRE(project != NULL && project->service != NULL && project->health != NULL);
+    CHECK(project->service->kind == SERVICE_SYSTEMD && !project->service->is_user);
+    CHECK_TEXT(project->service->unit, "journal-app.service");
+    CHECK(project->service->timeout_s == 7 && project->health->timeout_s == HEALTH_TIMEOUT_S);
+    CHECK_TEXT(project->health->shown, "http://127.0.0.1:5000/health");
+    CHECK_HAS(project->health->url, "u:s3cret@");
+    CHECK(project->database_count == 1 && project->environment_count == 3);
+    const struct environment *staging = &project->environments[0];
+    CHECK_TEXT(staging->name, "staging");
+    CHECK_TEXT(staging->root, in_folder("stage"));
+    CHECK(staging->database_count == 2 && staging->health == NULL);
+    CHECK_TEXT(staging->databases[0].sqlite.path, in_folder("stage/journal.db"));
+    CHECK_TEXT(staging->databases[0].name, "journal");
+    CHECK_TEXT(staging->databases[1].postgresql.target.url, "postgresql://db/stage");
+    CHECK(staging->service->is_user && staging->service->timeout_s == SERVICE_TIMEOUT_S);
+    const struct environment *test = &project->environments[1];
+    CHECK_TEXT(test->root, "/srv/test");
+    REQUIRE(test->service != NULL && test->service->kind == SERVICE_COMMANDS);
+    CHECK(test->database_count == 0 && test->service->timeout_s == 9);
+    CHECK_TEXT(test->service->start[0], in_folder("bin/up"));
+    CHECK_TEXT(test->service->start[1], "-d");
+    CHECK(test->service->start[2] == NULL);
+    CHECK_TEXT(test->service->stop[0], "down");
+    CHECK_TEXT(test->service->status[1], "");
+    CHECK_TEXT(test->health->command[0], in_folder("well"));
+    CHECK(test->health->timeout_s == 3 && test->health->url == NULL);
+    CHECK(project->environments[2].service == NULL);
+    CHECK(parse("{\"databases\": [], \"service_timeout_s\": 7}") == JB_OK);
+    CHECK(project->service == NULL && project->health == NULL && project->environment_count == 0);
+    end();
+}
+
+static void environments_have_passwords_from_dotenv(void)
+{
+    make_app();
+    write_text("app/.env", "PGPASSWORD=s3cret\n");
+    write_text("app/jbackup.json",
+               "{\"databases\": [], \"environments\": {\"test\": {\"root\": \"t\","
+               "\"databases\": [\"postgresql://db/a\", \"postgresql://u:own@db/b\"]}}}");
+    REQUIRE(open_at(in_folder("app")) == JB_OK);
+    CHECK_TEXT(project->environments[0].databases[0].postgresql.target.password, "s3cret");
+    CHECK(project->environments[0].databases[1].postgresql.target.password == NULL);
     end();
 }
 
@@ -411,6 +507,8 @@ int main(void)
     RUN(every_mistake_names_file_line_and_key);
     RUN(broken_json_does_not_show_its_content);
     RUN(every_key_is_taken);
+    RUN(service_health_and_environments_are_taken);
+    RUN(environments_have_passwords_from_dotenv);
     RUN(dotenv_names_the_database);
     RUN(two_sqlite_files_are_ambiguous);
     RUN(databases_get_names_of_their_own);
