@@ -257,27 +257,89 @@ JB_API JB_MUST_USE int jb_verify_system(jb_project *project,
 struct jb_restore_options {
     size_t size;
     const char *timestamp; /* required */
-    const char *to;        /* required: a folder, absent or empty; made if absent */
+    const char *to;        /* a folder, absent or empty; made if absent. NULL: in place */
     const char *path;      /* only this file or folder of the code; NULL: everything */
     const char *database;  /* only this database, by name; NULL: everything */
     int type;              /* enum jb_type */
+
+    /* In place only: */
+    const char *environment;   /* "staging", "test" ... of the configuration; NULL: production */
+    int confirm;               /* 1: production may be replaced */
+    int plan;                  /* 1: only tell what would be done */
+    int without_safety_backup; /* 1: even if the present state can't be backed up */
+    int discard_old;           /* 1: don't keep the old state for a rollback */
+    int wait_s;                /* for another run */
 };
 #define JB_RESTORE_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        sizeof(struct jb_restore_options), NULL, NULL, NULL, NULL, 0                               \
+        sizeof(struct jb_restore_options), NULL, NULL, NULL, NULL, 0, NULL, 0, 0, 0, 0, 0          \
     }
 
-/* Restores a backup into an empty place: the code with its tree, a database at its place in that
- * tree or, if it has none there, under databases/; without the code, databases alone. A PostgreSQL
- * database is laid out, not loaded: <name>.dump, with its <name>.sql and globals.sql beside it if
- * the backup has them, and an INFO finding whose hint loads it. Every file is compared with its
- * digest on the way. A place that is not empty is refused; on failure what was written is removed
- * again.
+/*
+ * With to: restores a backup into an empty place: the code with its tree, a database at its place
+ * in that tree or, if it has none there, under databases/; without the code, databases alone. A
+ * PostgreSQL database is laid out, not loaded: <name>.dump, with its <name>.sql and globals.sql
+ * beside it if the backup has them, and an INFO finding whose hint loads it. Every file is compared
+ * with its digest on the way. A place that is not empty is refused; on failure what was written is
+ * removed again.
  * Figures: timestamp, to, files, file_bytes, databases, duration_ms.
  * Rows: one per database: database, path (below to).
- * Expected codes: JB_EINVAL, JB_ENOTFOUND, JB_ECORRUPT, JB_EIO, JB_ECANCELED. */
+ *
+ * In place: replaces code and databases, all or none of them, in these steps: what can be told
+ * beforehand is checked; everything is restored beside what lives and compared, while the service
+ * runs; the present state is backed up (of production); the service is stopped; old and new are
+ * exchanged; the service is started; all is verified. A failure puts the old state back:
+ * JB_EROLLEDBACK, or JB_EROLLBACK if that failed, too. Until the service is stopped it may be
+ * canceled, and nothing is changed then. Killed at any moment, the next restore, or jb_recover,
+ * puts the old state back. Code that the backup leaves out (excluded, repositories) stays as it is,
+ * and so do jbackup.json and .env in the root, which say how things are here today. The old state
+ * is kept beside until the next backup of production, jb_discard_old or another restore. A restore
+ * of production needs confirm; without it, and with plan, nothing is changed. Figures: timestamp,
+ * environment, root, service, service_active, health, space_needed, space_free (on the disk of the
+ * root), last_restore_ms (how long restoring this backup took last, 0: not known), confirm_needed,
+ * done, safety (a timestamp), down_ms (how long the service was down), duration_ms. Rows: with row
+ * = "replace", one per thing: kind ("codebase", "sqlite", "postgresql"), name, place, size (bytes
+ * to come); when it is done also with row = "kept": name, place (of the old state). The report is
+ * handed over with JB_EROLLEDBACK and JB_EROLLBACK, too (why, as findings), and with JB_EINVAL for
+ * want of confirm (the plan).
+ *
+ * Programs: those of the other verbs; systemctl, or the commands that the configuration names.
+ * Expected codes: JB_EINVAL, JB_ENOTFOUND, JB_ECORRUPT, JB_EIO, JB_EDATABASE, JB_EUNSUPPORTED,
+ * JB_ELOCKED, JB_ECANCELED, JB_EROLLEDBACK, JB_EROLLBACK.
+ */
 JB_API JB_MUST_USE int restore_safe(jb_project *project, const struct jb_restore_options *options,
                                     jb_report **report, struct jb_error *err);
+
+struct jb_recover_options {
+    size_t size;
+    int wait_s; /* for another run */
+};
+#define JB_RECOVER_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(struct jb_recover_options), 0                                                       \
+    }
+
+/* The last restore in place. Figures: state ("none", "open": one began and has not ended; "kept":
+ * it stands, and the old state is kept), phase, id, timestamp, safety, type, environment, began_at,
+ * service, running (another process is at it right now). Rows: with row = "target": kind, name. An
+ * open one that nobody is at is a CRITICAL finding. */
+JB_API JB_MUST_USE int jb_restore_state(jb_project *project,
+                                        const struct jb_recover_options *options,
+                                        jb_report **report, struct jb_error *err);
+/* Ends what a crash left: puts the old state back, or goes on removing what was to be removed.
+ * Figures: recovered (0: there was nothing to do), timestamp, state ("old", "new" or null),
+ * duration_ms. JB_EROLLBACK: it could not be done; it may be called again. */
+JB_API JB_MUST_USE int jb_recover(jb_project *project, const struct jb_recover_options *options,
+                                  jb_report **report, struct jb_error *err);
+/* Goes back to the state before the last restore in place, while that is kept; what has been
+ * written since is lost. JB_ENOTFOUND: nothing is kept. Figures: timestamp, environment, down_ms,
+ * duration_ms. */
+JB_API JB_MUST_USE int jb_rollback(jb_project *project, const struct jb_recover_options *options,
+                                   jb_report **report, struct jb_error *err);
+/* Removes the old state that the last restore in place has kept. JB_ENOTFOUND: nothing is kept.
+ * Figures: timestamp, duration_ms. */
+JB_API JB_MUST_USE int jb_discard_old(jb_project *project, const struct jb_recover_options *options,
+                                      jb_report **report, struct jb_error *err);
 
 /* ---- Look ---------------------------------------------------------------------------------- */
 

@@ -64,7 +64,20 @@ static int print_help(const struct cli *cli, struct jb_error *err)
     return JB_OK;
 }
 
-static int call_verb(const struct cli *cli, jb_report **report, struct jb_error *err)
+/* A command's reports: of its verb, and of the one that follows. */
+enum { REPORT, REPORT_THEN, REPORTS };
+
+static int call_verbs(const struct cli *cli, jb_project *project, jb_report *reports[REPORTS],
+                      struct jb_error *err)
+{
+    const struct cli_then *then = cli->command->then;
+    int code = cli->command->call(cli, project, &reports[REPORT], err);
+    if (code == JB_OK && then != NULL)
+        code = then->call(cli, project, &reports[REPORT_THEN], err);
+    return code;
+}
+
+static int call_command(const struct cli *cli, jb_report *reports[REPORTS], struct jb_error *err)
 {
     jb_project *project = NULL;
     int code = jb_project_open(&project, cli->value[CLI_PROJECT], err);
@@ -73,7 +86,7 @@ static int call_verb(const struct cli *cli, jb_report **report, struct jb_error 
     if (code == JB_OK) {
         jb_project_set_hooks(project, cli->is_verbose ? cli_log : NULL, cli_progress, NULL);
         cli_signals_catch();
-        code = cli->command->call(cli, project, report, err);
+        code = call_verbs(cli, project, reports, err);
         cli_signals_release();
         cli_progress_erase();
     }
@@ -121,7 +134,15 @@ static const char *code_name(int code)
     return code <= 0 && (size_t)-code < count ? names[-code] : "unknown";
 }
 
-static void print_error(const struct cli *cli, int code, const struct jb_error *err)
+/* Without the line break at its end. */
+static void print_json_report(const char *json)
+{
+    size_t len = strlen(json);
+    fwrite(json, 1, len - (len > 0 && json[len - 1] == '\n'), stdout);
+}
+
+static void print_error(const struct cli *cli, int code, const struct jb_error *err,
+                        jb_report *reports[REPORTS])
 {
     const char *text = *err->text != '\0' ? err->text : code_name(code);
     fprintf(stderr, "%s%s:%s %s\n", cli_color(cli->is_err_colored, CLI_RED), cli->tool->name,
@@ -136,27 +157,67 @@ static void print_error(const struct cli *cli, int code, const struct jb_error *
     print_json_text("text", text);
     printf(", ");
     print_json_text("hint", err->hint);
-    printf("}}\n");
+    printf("}");
+    const char *report = reports[REPORT] != NULL ? jb_report_json(reports[REPORT]) : NULL;
+    if (report != NULL) {
+        printf(", \"report\": ");
+        print_json_report(report);
+    }
+    printf("}\n");
 }
 
-/* The news of a verb that did its work. */
-static int print_answer(const struct cli *cli, jb_report *report, struct jb_error *err)
+static int print_json(const struct cli *cli, jb_report *reports[REPORTS], struct jb_error *err)
 {
-    if (cli->value[CLI_JSON] != NULL) {
-        const char *json = jb_report_json(report);
-        if (json == NULL) {
+    const struct cli_then *then = cli->command->then;
+    const char *json[REPORTS] = {NULL};
+    size_t count = then != NULL ? REPORTS : 1;
+    for (size_t i = 0; i < count; i++) {
+        json[i] = jb_report_json(reports[i]);
+        if (json[i] == NULL) {
             err->code = JB_ENOMEM;
             snprintf(err->text, sizeof err->text, "out of memory while printing");
             return JB_ENOMEM;
         }
-        size_t len = strlen(json);
-        printf("%s%s", json, len > 0 && json[len - 1] == '\n' ? "" : "\n");
-        return JB_OK;
     }
-    print_findings(cli, report);
-    if (cli->value[CLI_QUIET] == NULL)
-        cli->command->print(cli, report);
+    for (size_t i = 0; i < count; i++) {
+        if (then != NULL)
+            printf("%s\"%s\": ", i > 0 ? ", " : "{", then->names[i]);
+        print_json_report(json[i]);
+    }
+    puts(then != NULL ? "}" : "");
     return JB_OK;
+}
+
+/* The news of verbs that did their work. */
+static int print_answer(const struct cli *cli, jb_report *reports[REPORTS], struct jb_error *err)
+{
+    const struct cli_then *then = cli->command->then;
+    bool is_quiet = cli->value[CLI_QUIET] != NULL;
+    if (cli->value[CLI_JSON] != NULL)
+        return print_json(cli, reports, err);
+    print_findings(cli, reports[REPORT]);
+    if (!is_quiet)
+        cli->command->print(cli, reports[REPORT]);
+    if (then == NULL)
+        return JB_OK;
+    fflush(stdout); /* so that the findings stand in their place where both go to one file */
+    print_findings(cli, reports[REPORT_THEN]);
+    if (!is_quiet)
+        then->print(cli, reports[REPORT_THEN]);
+    return JB_OK;
+}
+
+/* What is known of work that could not be done, before the error itself is told. */
+static void print_failed(const struct cli *cli, jb_report *reports[REPORTS], int code)
+{
+    const struct cli_command *command = cli->command;
+    if (reports[REPORT] == NULL)
+        return;
+    print_findings(cli, reports[REPORT]);
+    if (command->print_failed == NULL || cli->value[CLI_QUIET] || cli->value[CLI_JSON])
+        return;
+    command->print_failed(cli, reports[REPORT], code);
+    fflush(stdout);
 }
 
 /* A reader that has gone is no error; a result that could not be written is one. */
@@ -173,11 +234,19 @@ static int close_output(const struct cli *cli, int status)
     return status > 3 ? status : 3;
 }
 
+/* The worst that the verbs answered. */
+static int exit_status(int code, jb_report *reports[REPORTS])
+{
+    int first = jb_exit_status(code, reports[REPORT]);
+    int second = jb_exit_status(code, reports[REPORT_THEN]);
+    return second > first ? second : first;
+}
+
 int cli_main(const struct cli_tool *tool, int argc, char **argv)
 {
     struct cli cli = {.tool = tool};
     struct jb_error err = {0};
-    jb_report *report = NULL;
+    jb_report *reports[REPORTS] = {NULL};
     fill_standard_descriptors();
 
     int code = cli_parse(&cli, argc, argv, &err);
@@ -185,15 +254,16 @@ int cli_main(const struct cli_tool *tool, int argc, char **argv)
     if (code == JB_OK && is_help(&cli)) {
         code = print_help(&cli, &err);
     } else if (code == JB_OK) {
-        code = call_verb(&cli, &report, &err);
+        code = call_command(&cli, reports, &err);
         if (code == JB_OK)
-            code = print_answer(&cli, report, &err);
-        else if (report != NULL)
-            print_findings(&cli, report);
+            code = print_answer(&cli, reports, &err);
+        else
+            print_failed(&cli, reports, code);
     }
     if (code != JB_OK)
-        print_error(&cli, code, &err);
-    int status = jb_exit_status(code, report);
-    jb_report_free(report);
+        print_error(&cli, code, &err, reports);
+    int status = exit_status(code, reports);
+    for (size_t i = 0; i < REPORTS; i++)
+        jb_report_free(reports[i]);
     return close_output(&cli, status);
 }

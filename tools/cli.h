@@ -38,6 +38,14 @@ struct cli_option {
 
 struct cli;
 
+/* What follows on a command that did its work: a second verb, with a report of its own. */
+struct cli_then {
+    const char *names[2]; /* of the two reports in the JSON */
+    int (*call)(const struct cli *cli, jb_project *project, jb_report **report,
+                struct jb_error *err);
+    void (*print)(const struct cli *cli, const jb_report *report);
+};
+
 struct cli_command {
     const char *name;
     const char *operands; /* "", "TS", "TS TS", "[TS]": bracketed ones may be left out */
@@ -48,6 +56,9 @@ struct cli_command {
     int (*call)(const struct cli *cli, jb_project *project, jb_report **report,
                 struct jb_error *err);
     void (*print)(const struct cli *cli, const jb_report *report);
+    /* A report that came with an error; NULL: its findings are all that is printed of it. */
+    void (*print_failed)(const struct cli *cli, const jb_report *report, int code);
+    const struct cli_then *then; /* NULL: nothing */
 };
 
 struct cli_tool {
@@ -103,6 +114,8 @@ int cli_depth(const struct cli *cli, int option, int *out, struct jb_error *err)
 /* "5" or "5%". */
 int cli_percent(const struct cli *cli, int option, int *out, struct jb_error *err);
 int cli_seconds(const struct cli *cli, int option, int *out, struct jb_error *err);
+/* "full", "database" or "codebase" as enum jb_type. */
+int cli_type(const struct cli *cli, int option, int *out, struct jb_error *err);
 
 /* ---- cli_help.c ---------------------------------------------------------------------------- */
 
@@ -153,6 +166,15 @@ char *cli_counted(char to[CLI_NUMBER_SIZE], int64_t number, const char *noun);
 
 /* Control characters and bytes that are not UTF-8 as \xNN; cut at size. Returns to. */
 char *cli_printable(char *to, size_t size, const char *from);
+
+/* ---- cli_backups.c: what more than one tool prints of backups ------------------------------- */
+
+/* The rows of jb_list. */
+void cli_backups(const struct cli *cli, const jb_report *report, bool with_size);
+/* What verifications say, and since when: "proved 3 days ago". */
+cli_format cli_proof;
+/* The line about a backup that was restored into an empty folder. */
+void cli_laid_out(const jb_report *report);
 
 /* ---- cli_terminal.c: the person at it ------------------------------------------------------ */
 

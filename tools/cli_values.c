@@ -58,3 +58,13 @@ int cli_seconds(const struct cli *cli, int option, int *out, struct jb_error *er
     *out = (int)strtol(text, NULL, 10);
     return JB_OK;
 }
+
+int cli_type(const struct cli *cli, int option, int *out, struct jb_error *err)
+{
+    static const char *const types[] = {
+        [JB_TYPE_FULL] = "full", [JB_TYPE_DATABASE] = "database", [JB_TYPE_CODEBASE] = "codebase"};
+    size_t type = JB_TYPE_FULL;
+    int code = cli_word("type", cli->value[option], types, 3, &type, err);
+    *out = (int)type;
+    return code;
+}

@@ -129,24 +129,22 @@ static int call_unpin(const struct cli *cli, jb_project *project, jb_report **re
 static int call_restore(const struct cli *cli, jb_project *project, jb_report **report,
                         struct jb_error *err)
 {
-    static const char *const types[] = {
-        [JB_TYPE_FULL] = "full", [JB_TYPE_DATABASE] = "database", [JB_TYPE_CODEBASE] = "codebase"};
     struct jb_restore_options wanted = JB_RESTORE_OPTIONS_INIT;
-    size_t type = JB_TYPE_FULL;
     if (cli->value[OPTION_TIMESTAMP] == NULL)
         return cli_usage(err, "\"jbackup list\" shows the timestamps",
                          "\"restore\" needs --timestamp TS");
     if (cli->value[OPTION_TO] == NULL)
-        return cli_usage(err, "DIR is an empty folder; it is made if it is absent",
+        return cli_usage(err,
+                         "DIR is an empty folder, made if it is absent; \"jbackup-restore restore "
+                         "TS\" replaces what lives",
                          "\"restore\" needs --to DIR");
-    int code = cli_word("type", cli->value[OPTION_TYPE], types, 3, &type, err);
+    int code = cli_type(cli, OPTION_TYPE, &wanted.type, err);
     if (code != JB_OK)
         return code;
     wanted.timestamp = cli->value[OPTION_TIMESTAMP];
     wanted.to = cli->value[OPTION_TO];
     wanted.path = cli->value[OPTION_PATH];
     wanted.database = cli->value[OPTION_DATABASE];
-    wanted.type = (int)type;
     return restore_safe(project, &wanted, report, err);
 }
 
@@ -221,7 +219,8 @@ static const struct cli_command commands[] = {
          CLI_BIT(OPTION_DATABASE) | CLI_BIT(OPTION_TYPE),
      "restore a backup into an empty folder",
      "The code as its tree, each database at its place in it or in databases/. Every\n"
-     "file is compared with its digest on the way. --timestamp and --to are required.",
+     "file is compared with its digest on the way. --timestamp and --to are required.\n"
+     "To replace what lives: jbackup-restore.",
      call_restore, print_restore},
     {"show", "TS", 0, "tell all about one backup", NULL, call_show, print_show},
     {"files", "TS", 0, "list the files in the code of a backup",

@@ -40,56 +40,9 @@ void print_backup(const struct cli *cli, const jb_report *report)
 
 /* ---- list, verify --------------------------------------------------------------------------- */
 
-static void format_commit(FILE *out, const jb_report *report, size_t row, const char *key)
-{
-    fprintf(out, "%.8s", cli_field(report, row, key));
-}
-
-static void format_pinned(FILE *out, const jb_report *report, size_t row, const char *key)
-{
-    fputs(jb_report_number(report, row, key) ? "pinned" : "", out);
-}
-
-/* What verifications say, and since when: "proved 3 days ago". */
-static void format_proof(FILE *out, const jb_report *report, size_t row, const char *key)
-{
-    fputs(cli_field(report, row, key), out);
-    if (jb_report_text(report, row, "proof_at") != NULL) {
-        fputs(strcmp(cli_field(report, row, key), "broken") == 0 ? ", found " : " ", out);
-        cli_age(out, report, row, "proof_at");
-    }
-}
-
-/* Tells on standard error, where it is in nobody's way, that a list is empty. */
-static void note(const char *text)
-{
-    fprintf(stderr, "%s\n", text);
-}
-
 void print_list(const struct cli *cli, const jb_report *report)
 {
-    const struct cli_column columns[] = {
-        {"TIMESTAMP", "timestamp", cli_text, false}, {"CATEGORY", "category", cli_text, false},
-        {"TYPE", "type", cli_text, false},           {"SIZE", "total_size", cli_size, true},
-        {"CREATED", "created_at", cli_time, false},  {"DATABASES", "databases", cli_text, false},
-        {"FILES", "files", cli_count, true},         {"COMMIT", "git_commit", format_commit, false},
-        {"PINNED", "pinned", format_pinned, false},  {"LABEL", "label", cli_text, false},
-    };
-    const struct cli_column proof = {"PROOF", "proof", format_proof, false};
-    const struct cli_column state = {"PROOF", "proof", cli_text, false};
-    const struct cli_column since = {"SINCE", "proof_at", cli_text, false};
-    const size_t size_column = 3;
-    struct cli_column wanted[COUNT(columns) + 2];
-    size_t count = 0;
-    for (size_t i = 0; i < COUNT(columns); i++)
-        if (i != size_column || cli->value[OPTION_SIZE] != NULL)
-            wanted[count++] = columns[i];
-    wanted[count++] = cli->is_table_padded ? proof : state;
-    if (!cli->is_table_padded)
-        wanted[count++] = since;
-    cli_table(cli, report, NULL, wanted, count);
-    if (jb_report_row_count(report) == 0)
-        note("no backups yet; \"jbackup backup\" makes the first");
+    cli_backups(cli, report, cli->value[OPTION_SIZE] != NULL);
 }
 
 static void print_verified(const struct cli *cli, const jb_report *report, size_t row)
@@ -206,15 +159,8 @@ void print_pin(const struct cli *cli, const jb_report *report)
 
 void print_restore(const struct cli *cli, const jb_report *report)
 {
-    char files[CLI_NUMBER_SIZE], bytes[CLI_NUMBER_SIZE], databases[CLI_NUMBER_SIZE];
-    char time[CLI_NUMBER_SIZE];
     (void)cli;
-    printf("restored %s to %s: %s (%s), %s in %s\n", cli_field(report, JB_FIGURES, "timestamp"),
-           cli_field(report, JB_FIGURES, "to"),
-           cli_counted(files, cli_figure(report, "files"), "file"),
-           cli_size_text(bytes, cli_figure(report, "file_bytes")),
-           cli_counted(databases, cli_figure(report, "databases"), "database"),
-           cli_duration_text(time, cli_figure(report, "duration_ms")));
+    cli_laid_out(report);
 }
 
 /* ---- show ----------------------------------------------------------------------------------- */
@@ -310,7 +256,7 @@ void print_show(const struct cli *cli, const jb_report *report)
     cli_line("took", cli_duration_text(number, cli_figure(report, "duration_ms")));
     cli_line("manifest", cli_field(report, JB_FIGURES, "path"));
     printf("%-12s ", "proof");
-    format_proof(stdout, report, JB_FIGURES, "proof");
+    cli_proof(stdout, report, JB_FIGURES, "proof");
     puts("\n");
     cli_table(cli, report, "artifact", artifacts, COUNT(artifacts));
     cli_table(cli, report, "table", tables, COUNT(tables));
@@ -403,7 +349,7 @@ void print_diff(const struct cli *cli, const jb_report *report)
     int64_t changed = cli_figure(report, "changed");
     cli_table(cli, report, NULL, columns, COUNT(columns));
     if (added + removed + changed == 0)
-        note("no differences");
+        fputs("no differences\n", stderr);
     else if (cli->is_table_padded)
         printf("%lld added, %lld removed, %lld changed\n", (long long)added, (long long)removed,
                (long long)changed);

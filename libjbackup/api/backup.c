@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "api/git.h"
+#include "api/restore_aftermath.h"
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/scope.h"
@@ -177,44 +178,12 @@ static int capture_databases(struct backup_run *run, struct jb_error *err)
     return code;
 }
 
-/* The database files as they are named and, where links lead to them, as they are. */
-static int database_files(struct backup_run *run, struct codebase_source *source,
-                          struct jb_error *err)
-{
-    const jb_project *project = run->session.project;
-    struct arena *arena = &run->session.arena;
-    const char **files = jbi_arena_alloc(arena, (2 * project->database_count + 1) * sizeof *files);
-    if (files == NULL)
-        return jbi_fail_memory(err);
-    source->database_files = files;
-    for (size_t i = 0; i < project->database_count; i++) {
-        const struct database *database = &project->databases[i];
-        if (database->kind != DATABASE_SQLITE)
-            continue;
-        files[source->database_count++] = database->sqlite.path;
-        scope_free char *real = realpath(database->sqlite.path, NULL);
-        if (real == NULL || strcmp(real, database->sqlite.path) == 0)
-            continue;
-        files[source->database_count] = jbi_arena_text(arena, real);
-        if (files[source->database_count++] == NULL)
-            return jbi_fail_memory(err);
-    }
-    return JB_OK;
-}
-
 static int capture_code(struct backup_run *run, struct jb_error *err)
 {
     const jb_project *project = run->session.project;
-    const char *const repositories[] = {project->backup_dir, project->configured_backup_dir,
-                                        project->trial_of};
-    struct codebase_source source = {
-        .root = project->root,
-        .exclude = project->exclude,
-        .one_file_system = project->one_file_system,
-        .repositories = repositories,
-        .repository_count = project->trial_of ? 3 : 2,
-    };
-    int code = database_files(run, &source, err);
+    struct codebase_source source;
+    int code = jbi_project_code(&source, project, project->root, project->databases,
+                                project->database_count, &run->session.arena, err);
     return code < 0 ? code : capture_one(run, &jbi_codebase_source, &source, err);
 }
 
@@ -350,6 +319,7 @@ static void finish(struct backup_run *run)
     if (jbi_repository_write_restore_text(&session->repository, &why) < 0)
         jbi_finding(session->report, JB_WARNING, "RESTORE.txt", "%s", why.text);
     say_what_was_found(run, session->project);
+    jbi_restore_forget(session);
     report_backup(run);
     snprintf(line, sizeof line, "backup %s %s %s: %s in %.1f s, %zu findings",
              run->manifest.timestamp, jbi_category_name(run->manifest.category),
@@ -383,7 +353,9 @@ int backup_create(jb_project *project, const struct jb_backup_options *options, 
         return code;
     code = jbi_session_write(&run.session, project, run.options.wait_s, "backup", err);
     if (code == JB_OK) {
-        code = manifest_begin(&run, run.session.err);
+        code = jbi_restore_warn(&run.session, run.session.err);
+        if (code == JB_OK)
+            code = manifest_begin(&run, run.session.err);
         if (code == JB_OK)
             code = make(&run, run.session.err);
         if (code == JB_OK)

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/restore_aftermath.h"
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/scope.h"
@@ -134,6 +135,8 @@ int jb_cleanup(jb_project *project, const struct jb_cleanup_options *options, jb
     code = run.options.dry_run
                ? jbi_session_read(session, project, JB_WARNING, err)
                : jbi_session_write(session, project, run.options.wait_s, "cleanup", err);
+    if (code == JB_OK && !run.options.dry_run)
+        code = jbi_restore_refuse(session, "cleanup", session->err);
     if (code == JB_OK)
         code = cleanup(&run, session->err);
     if (code == JB_OK) {
@@ -201,7 +204,9 @@ static int remove_one(struct session *session, const struct manifest *backup, st
         jbi_hint(err, "\"jbackup unpin %s\" first", backup->timestamp);
         return JB_EINVAL;
     }
-    int code = jbi_repository_remove(&session->repository, backup, &freed, session->report, err);
+    int code = jbi_restore_refuse(session, "remove", err);
+    if (code == JB_OK)
+        code = jbi_repository_remove(&session->repository, backup, &freed, session->report, err);
     if (code == JB_OK)
         report_removal(session, backup->timestamp, freed);
     return code;

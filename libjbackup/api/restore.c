@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/restore_database.h"
+#include "api/restore_place.h"
 #include "api/session.h"
 #include "archive/untar.h"
 #include "base/clock.h"
@@ -28,12 +29,15 @@ struct restore_run {
 
 static int check_options(const struct jb_restore_options *options, struct jb_error *err)
 {
-    if (options->timestamp == NULL || options->to == NULL || *options->to == '\0') {
-        jbi_fail(err, JB_EINVAL,
-                 "a restore needs a backup's timestamp and an empty folder to restore to");
-        jbi_hint(err, "jbackup restore --timestamp TS --to DIR");
+    if (options->timestamp == NULL || (options->to != NULL && *options->to == '\0')) {
+        jbi_fail(err, JB_EINVAL, "a restore needs a backup's timestamp");
+        jbi_hint(err, "\"jbackup list\" shows the timestamps");
         return JB_EINVAL;
     }
+    bool is_place = options->environment != NULL || options->confirm || options->plan ||
+                    options->without_safety_backup || options->discard_old;
+    if (options->to != NULL && is_place)
+        return jbi_fail(err, JB_EINVAL, "that is for a restore in place, not into a folder");
     if (options->type < JB_TYPE_FULL || options->type > JB_TYPE_CODEBASE)
         return jbi_fail(err, JB_EINVAL, "no such type of restore");
     bool wants_code = options->path != NULL || options->type == JB_TYPE_CODEBASE;
@@ -44,14 +48,12 @@ static int check_options(const struct jb_restore_options *options, struct jb_err
     return JB_OK;
 }
 
-/* The path as the archive knows it: relative, without "./" before and "/" behind. */
-static int normal_path(struct restore_run *run, const char **out, struct jb_error *err)
+int jbi_code_path(struct arena *arena, const char *given, const char **out, struct jb_error *err)
 {
-    const char *given = run->options.path;
     *out = NULL;
     if (given == NULL)
         return JB_OK;
-    char *path = jbi_path_join(&run->session.arena, "", given[0] == '/' ? given + 1 : given);
+    char *path = jbi_path_join(arena, "", given[0] == '/' ? given + 1 : given);
     if (path == NULL)
         return jbi_fail_memory(err);
     bool is_inside = given[0] != '/' && jbi_is_safe_path(path + 1);
@@ -165,7 +167,7 @@ static int restore_all(struct restore_run *run, struct jb_error *err)
     bool only_code = options->path != NULL || options->type == JB_TYPE_CODEBASE;
     bool only_databases = options->database != NULL || options->type == JB_TYPE_DATABASE;
     const char *path;
-    int code = normal_path(run, &path, err);
+    int code = jbi_code_path(&run->session.arena, options->path, &path, err);
     bool with_code = only_code || (!only_databases && jbi_manifest_has_codebase(run->backup));
     if (code == JB_OK)
         code = target_open(run, err);
@@ -206,6 +208,8 @@ int restore_safe(jb_project *project, const struct jb_restore_options *options, 
         code = check_options(&run.options, err);
     if (code < 0)
         return code;
+    if (run.options.to == NULL)
+        return jbi_restore_place(project, &run.options, report, err);
     code = jbi_session_read(&run.session, project, JB_WARNING, err);
     if (code == JB_OK)
         code = jbi_catalog_find(&run.session.catalog, run.options.timestamp, &run.backup,

@@ -71,9 +71,11 @@ done
 { cat options; printf '%s\n' --no-such; } >more-options
 check_fails "an option without description is noticed" documents options.txt more-options
 
-for status in 4 5; do
-    check "jbackup.1 describes exit status $status" grep -qE "^ +$status( |\$)" \
-        <(section jbackup.1.txt 'EXIT STATUS' ENVIRONMENT)
+for page in jbackup.1 jbackup-restore.1; do
+    for status in 4 5; do
+        check "$page describes exit status $status" grep -qE "^ +$status( |\$)" \
+            <(section "$page.txt" 'EXIT STATUS' ENVIRONMENT)
+    done
 done
 for key in name root backup_dir databases exclude default_excludes one_file_system retention \
     daily_days weekly_weeks monthly_months keep_min compression plain_sql jobs; do
