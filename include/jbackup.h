@@ -321,8 +321,9 @@ struct jb_recover_options {
 
 /* The last restore in place. Figures: state ("none", "open": one began and has not ended; "kept":
  * it stands, and the old state is kept), phase, id, timestamp, safety, type, environment, began_at,
- * service, running (another process is at it right now). Rows: with row = "target": kind, name. An
- * open one that nobody is at is a CRITICAL finding. */
+ * service, running (another process is at it right now). Rows: with row = "target": kind, name,
+ * place (of the old state that is kept; null: not known). An open one that nobody is at is a
+ * CRITICAL finding. */
 JB_API JB_MUST_USE int jb_restore_state(jb_project *project,
                                         const struct jb_recover_options *options,
                                         jb_report **report, struct jb_error *err);

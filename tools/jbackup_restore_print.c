@@ -148,6 +148,7 @@ static void print_targets(const struct cli *cli, const jb_report *report)
     static const struct cli_column columns[] = {
         {"OF IT", "kind", cli_text, false, NULL},
         {"NAME", "name", cli_text, false, NULL},
+        {"OLD STATE", "place", cli_text, false, NULL},
     };
     cli_table(cli, report, "target", columns, COUNT(columns));
 }

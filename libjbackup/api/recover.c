@@ -75,12 +75,6 @@ static void report_journal(jb_report *report, const struct journal *journal, boo
     jbi_row_text(report, figures, "began_at", began);
     jbi_row_text(report, figures, "service", journal->service);
     jbi_row_bool(report, figures, "running", runs);
-    for (size_t i = 0; i < journal->target_count; i++) {
-        struct record *row = jbi_report_row(report);
-        jbi_row_text(report, row, "row", "target");
-        jbi_row_text(report, row, "kind", journal->targets[i].kind);
-        jbi_row_text(report, row, "name", journal->targets[i].name);
-    }
     if (!jbi_journal_is_open(journal) || runs)
         return;
     jbi_finding(report, JB_CRITICAL, journal->id,
@@ -89,21 +83,42 @@ static void report_journal(jb_report *report, const struct journal *journal, boo
     jbi_finding_hint(report, "run \"jbackup-restore recover\"");
 }
 
+/* What it is of, and where the old state lies, as far as that can be told: the configuration may
+ * not be that of then. */
+static void report_targets(struct transaction *t)
+{
+    jb_report *report = t->session->report;
+    struct jb_error unwanted = {0};
+    const struct journal *journal = &t->journal;
+    if (jbi_journal_is_open(journal) || jbi_transaction_resume(t, &unwanted) < 0)
+        unwanted.code = JB_EINVAL;
+    for (size_t i = 0; i < journal->target_count; i++) {
+        const struct swap *swap = unwanted.code == 0 ? t->swaps[i] : NULL;
+        struct record *row = jbi_report_row(report);
+        jbi_row_text(report, row, "row", "target");
+        jbi_row_text(report, row, "kind", journal->targets[i].kind);
+        jbi_row_text(report, row, "name", journal->targets[i].name);
+        jbi_row_text(report, row, "place", swap ? swap->ops->kept(swap) : NULL);
+    }
+}
+
 static int look(struct session *session, struct jb_error *err)
 {
-    struct journal journal;
+    struct transaction t = {.session = session, .lock_fd = -1};
     jb_report *report = session->report;
-    int code = jbi_journal_load(&journal, &session->repository, &session->arena, err);
+    int code = jbi_journal_load(&t.journal, &session->repository, &session->arena, err);
     if (code < 0 && code != JB_ENOTFOUND)
         return code;
-    bool is_open = code == JB_OK && jbi_journal_is_open(&journal);
+    bool is_open = code == JB_OK && jbi_journal_is_open(&t.journal);
     jbi_row_text(report, &report->figures, "state",
                  code == JB_ENOTFOUND ? "none"
                  : is_open            ? "open"
                                       : "kept");
-    if (code == JB_OK)
-        report_journal(report, &journal, is_open && is_running(session));
-    jbi_journal_free(&journal);
+    if (code == JB_OK) {
+        report_journal(report, &t.journal, is_open && is_running(session));
+        report_targets(&t);
+    }
+    jbi_transaction_end(&t);
     return JB_OK;
 }
 

@@ -2,6 +2,7 @@
 /* Where a restore in place goes. Invariant: what is production is never taken for anything else. */
 #include "api/restore_target.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -110,19 +111,25 @@ static const struct environment *find_environment(const struct jb_project *proje
     return NULL;
 }
 
+static int fail_unknown(const struct jb_project *project, const char *name, struct jb_error *err)
+{
+    char known[256] = PRODUCTION;
+    for (size_t i = 0; i < project->environment_count; i++) {
+        size_t len = strlen(known);
+        snprintf(known + len, sizeof known - len, ", %s", project->environments[i].name);
+    }
+    jbi_fail(err, JB_ENOTFOUND, "the configuration has no environment \"%s\"", name);
+    jbi_hint(err, "known are %s; \"environments\" in jbackup.json describes others", known);
+    return JB_ENOTFOUND;
+}
+
 static int take_environment(struct restore_target *out, struct session *session, const char *name,
                             struct jb_error *err)
 {
     const struct jb_project *project = session->project;
     const struct environment *environment = find_environment(project, name);
-    if (environment == NULL) {
-        jbi_fail(err, JB_ENOTFOUND, "the configuration has no environment \"%s\"", name);
-        jbi_hint(err,
-                 "describe it in jbackup.json: \"environments\": {\"%s\": {\"root\": ..., "
-                 "\"databases\": [...]}}",
-                 name);
-        return JB_ENOTFOUND;
-    }
+    if (environment == NULL)
+        return fail_unknown(project, name, err);
     out->root = environment->root;
     out->databases = environment->databases;
     out->database_count = environment->database_count;
