@@ -28,7 +28,7 @@ put hanging "ExecStart=/bin/sh -c 'trap \"\" TERM; while :; do sleep 1; done'" '
 put broken 'Type=simple'
 sd "$box" ln -s /dev/null /etc/systemd/system/masked.service
 sd "$box" systemctl daemon-reload
-sd "$box" env JB_UNITS=1 ASAN_OPTIONS="${ASAN_OPTIONS-}" "$build/tests/unit/test_api_service_systemd" \
+sd "$box" env ASAN_OPTIONS="${ASAN_OPTIONS-}" "$build/tests/real/service_units" \
     >"$out" 2>&1
 check "services do as they are told, or that they don't is told" test $? -eq 0
 say "$(<"$out")"

@@ -100,7 +100,7 @@ static void impossible_wishes_are_refused(void)
     const char *first = backup();
     CHECK(restore(NULL, "no", NULL, NULL, 0) == JB_EINVAL);
     CHECK(restore(first, NULL, NULL, NULL, 0) == JB_EINVAL);
-    CHECK_HAS(err.hint, "--to");
+    CHECK_HAS(err.hint, "--confirm");
     CHECK(restore_safe(project, NULL, &report, NULL) == JB_EINVAL);
     CHECK(restore("20240101_000000", "no", NULL, NULL, 0) == JB_ENOTFOUND);
     CHECK_HAS(err.hint, first);
