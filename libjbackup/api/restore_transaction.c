@@ -224,19 +224,26 @@ static int fail_rollback(const struct jb_error *first, struct jb_error *err)
     return JB_EROLLBACK;
 }
 
-/* With the service stopped. An old state that is not healthy is none of our making. */
-static void put_back(struct transaction *t, struct jb_error *first)
+/* With the service stopped. Whether one state is whole in place now: on a mix of both the service
+ * would write into it, and make anew what is missing. */
+static bool put_back(struct transaction *t, struct jb_error *first)
 {
-    struct jb_error why = {0};
+    struct jb_error why = {0}, undone = {0};
+    bool was_whole = t->journal.phase == JOURNAL_STARTING || t->journal.phase == JOURNAL_DONE;
     if (jbi_transaction_note(t, JOURNAL_UNDOING, &why) < 0)
         say(t, "journal", &why, first); /* what it says still holds: go on */
     why = (struct jb_error){0};
-    if (jbi_transaction_stop(t, &why) < 0)
+    if (jbi_transaction_stop(t, &why) < 0) {
         say(t, "service", &why, first);
-    else
-        each(t, false, first);
+        return was_whole;
+    }
+    each(t, false, &undone);
+    if (first->code == 0)
+        *first = undone;
+    return undone.code == 0;
 }
 
+/* An old state that is not healthy is none of our making. */
 static void start_again(struct transaction *t, bool is_exchanged, struct jb_error *first)
 {
     struct jb_error why = {0};
@@ -256,9 +263,11 @@ int jbi_transaction_undo(struct transaction *t, struct jb_error *err)
     enum journal_phase phase = t->journal.phase;
     bool is_exchanged = phase == JOURNAL_SWAPPING || phase == JOURNAL_STARTING ||
                         phase == JOURNAL_DONE || phase == JOURNAL_UNDOING;
-    if (is_exchanged)
-        put_back(t, &first);
-    if (is_exchanged || phase == JOURNAL_STOPPING)
+    bool is_whole = !is_exchanged || put_back(t, &first);
+    if (!is_whole && t->target.service != NULL && t->journal.service_was_active)
+        jbi_finding(t->session->report, JB_ERROR, "service",
+                    "it is left stopped: what is in place may be old in part, new in part");
+    else if (is_exchanged || phase == JOURNAL_STOPPING)
         start_again(t, is_exchanged, &first);
     if (first.code == 0)
         each(t, true, &first);
