@@ -196,13 +196,14 @@ struct jb_verify_options {
  * a SQLite database and the code into a temporary folder; and compared in all that a backup says.
  * What was found is kept beside the backup (proof_TS.json) with its date.
  * Figures: backups, artifacts, files, tables, bytes_read, bytes_restored, duration_ms, depth,
- * sample, bad (backups with an ERROR), read_mb_s, decoded_mb_s, restored_mb_s (MB of 1,000,000
- * bytes per second; 0: not done, or too fast to tell). Rows: one per backup: timestamp, category,
- * type, ok, depth, artifacts, files, tables, duration_ms, restored_in (of PostgreSQL: where; or
- * null). No backup at all is an ERROR finding, never a pass; so is a manifest that can't be read,
- * which counts as a bad backup without a row, and what could not be compared. A speed under half of
- * what is usual on this host is a WARNING. Expected codes: JB_EINVAL, JB_ENOTFOUND, JB_ECANCELED.
- */
+ * sample, bad (backups with an ERROR), incomplete (how many of these only have what could not be
+ * compared), read_mb_s, decoded_mb_s, restored_mb_s (MB of 1,000,000 bytes per
+ * second; 0: not done, or too fast to tell).
+ * Rows: one per backup: timestamp, category, type, ok, result ("equal", "different", "incomplete"),
+ * depth, artifacts, files, tables, duration_ms, restored_in (of PostgreSQL: where; or null).
+ * No backup at all is an ERROR finding, never a pass; so is a manifest that can't be read, which
+ * counts as a bad backup without a row, and what could not be compared. A speed under half of what
+ * is usual on this host is a WARNING. Expected codes: JB_EINVAL, JB_ENOTFOUND, JB_ECANCELED. */
 JB_API JB_MUST_USE int backup_verify(jb_project *project, const struct jb_verify_options *options,
                                      jb_report **report, struct jb_error *err);
 

@@ -49,13 +49,15 @@ static void print_verified(const struct cli *cli, const jb_report *report, size_
 {
     char artifacts[CLI_NUMBER_SIZE], files[CLI_NUMBER_SIZE], tables[CLI_NUMBER_SIZE];
     bool is_good = jb_report_number(report, row, "ok") != 0;
+    bool is_incomplete = strcmp(cli_field(report, row, "result"), "incomplete") == 0;
     bool is_proof = strcmp(cli_field(report, row, "depth"), "restore") == 0;
     const char *restored_in = cli_field(report, row, "restored_in");
     printf("%s %s%s%s %s, %s: %s, %s, %s%s%s\n", cli_field(report, row, "timestamp"),
            cli_color(cli->is_out_colored, is_good ? CLI_GREEN : CLI_RED),
-           !is_good   ? "DAMAGED"
-           : is_proof ? "proved"
-                      : "good",
+           is_incomplete ? "NOT COMPARED in full"
+           : !is_good    ? "DAMAGED"
+           : is_proof    ? "proved"
+                         : "good",
            cli_color(cli->is_out_colored, CLI_PLAIN), cli_field(report, row, "category"),
            cli_field(report, row, "type"),
            cli_counted(artifacts, jb_report_number(report, row, "artifacts"), "artifact"),
@@ -81,14 +83,18 @@ static void print_all_good(const jb_report *report)
 void print_verify(const struct cli *cli, const jb_report *report)
 {
     int64_t count = cli_figure(report, "backups"), bad = cli_figure(report, "bad");
+    int64_t incomplete = cli_figure(report, "incomplete");
     char backups[CLI_NUMBER_SIZE], damaged[CLI_NUMBER_SIZE];
     for (size_t row = 0; row < jb_report_row_count(report); row++)
         print_verified(cli, report, row);
     if (count == 0)
         puts("nothing was verified");
+    else if (bad > incomplete)
+        printf("%s of %s %s damaged\n", cli_count_text(damaged, bad - incomplete),
+               cli_counted(backups, count, "backup"), bad - incomplete == 1 ? "is" : "are");
     else if (bad > 0)
-        printf("%s of %s %s damaged\n", cli_count_text(damaged, bad),
-               cli_counted(backups, count, "backup"), bad == 1 ? "is" : "are");
+        printf("%s of %s could not be compared in full\n", cli_count_text(damaged, bad),
+               cli_counted(backups, count, "backup"));
     else if (jb_report_verdict(report) >= JB_ERROR)
         printf("%s read, but there are errors\n", cli_counted(backups, count, "backup"));
     else

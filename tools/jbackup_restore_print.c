@@ -59,9 +59,13 @@ void print_proved(const struct cli *cli, const jb_report *report)
 {
     char bytes[CLI_NUMBER_SIZE], time[CLI_NUMBER_SIZE];
     bool is_good = jb_report_verdict(report) < JB_ERROR;
+    bool is_incomplete = cli_figure(report, "bad") == cli_figure(report, "incomplete");
     printf("%s %s%s%s (%s read in %s)\n", cli->operand[0],
            cli_color(cli->is_out_colored, is_good ? CLI_GREEN : CLI_RED),
-           is_good ? "can be restored" : "IS DAMAGED", cli_color(cli->is_out_colored, CLI_PLAIN),
+           is_good         ? "can be restored"
+           : is_incomplete ? "COULD NOT BE COMPARED in full"
+                           : "IS DAMAGED",
+           cli_color(cli->is_out_colored, CLI_PLAIN),
            cli_size_text(bytes, cli_figure(report, "bytes_read")),
            cli_duration_text(time, cli_figure(report, "duration_ms")));
 }

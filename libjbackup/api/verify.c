@@ -23,7 +23,7 @@ struct verify_run {
     struct source_checked total;
     uint64_t bytes_decoded, bytes_restored;
     int64_t look_ms, restore_ms;
-    size_t backups, artifacts, bad;
+    size_t backups, artifacts, bad, incomplete;
     struct past_run *past;
     size_t past_count;
 };
@@ -62,7 +62,8 @@ static int verify_checksums(struct verify_run *run, const struct manifest *backu
     return JB_OK;
 }
 
-static void report_backup(const struct verification *v, bool is_ok, int64_t duration_ms)
+static void report_backup(const struct verification *v, enum proof_result result,
+                          int64_t duration_ms)
 {
     jb_report *report = v->session->report;
     const struct manifest *backup = v->backup;
@@ -70,7 +71,8 @@ static void report_backup(const struct verification *v, bool is_ok, int64_t dura
     jbi_row_text(report, row, "timestamp", backup->timestamp);
     jbi_row_text(report, row, "category", jbi_category_name(backup->category));
     jbi_row_text(report, row, "type", jbi_type_name(backup->type));
-    jbi_row_bool(report, row, "ok", is_ok);
+    jbi_row_bool(report, row, "ok", result == PROOF_EQUAL);
+    jbi_row_text(report, row, "result", jbi_proof_result_name(result));
     jbi_row_text(report, row, "depth", jbi_proof_depth_name(jbi_proof_depth_of(v->depth)));
     jbi_row_number(report, row, "artifacts", (int64_t)backup->artifact_count);
     jbi_row_number(report, row, "files", (int64_t)v->sum.files);
@@ -88,10 +90,12 @@ static bool is_removed(struct session *session, const struct manifest *backup)
            errno == ENOENT;
 }
 
-static void count_backup(struct verify_run *run, const struct verification *v, bool is_ok)
+static void count_backup(struct verify_run *run, const struct verification *v,
+                         enum proof_result result)
 {
     run->backups++;
-    run->bad += !is_ok;
+    run->bad += result != PROOF_EQUAL;
+    run->incomplete += result == PROOF_INCOMPLETE;
     run->artifacts += v->backup->artifact_count;
     run->total.bytes_read += v->sum.bytes_read;
     run->total.files += v->sum.files;
@@ -126,8 +130,8 @@ static int verify_backup(struct verify_run *run, const struct manifest *backup,
         return code;
     if (backup->artifact_count == 0)
         jbi_finding(report, JB_ERROR, backup->timestamp, "the backup holds nothing");
-    bool is_ok = jbi_errors_since(report, before) == 0;
-    if (!is_ok && is_removed(session, backup)) {
+    enum proof_result result = jbi_verify_result(&v, before);
+    if (result != PROOF_EQUAL && is_removed(session, backup)) {
         report->finding_count = before;
         report->verdict = verdict_before;
         jbi_finding(report, JB_INFO, backup->timestamp,
@@ -135,8 +139,8 @@ static int verify_backup(struct verify_run *run, const struct manifest *backup,
         return JB_OK;
     }
     int64_t duration_ms = jbi_monotonic_ms() - begin_ms;
-    count_backup(run, &v, is_ok);
-    report_backup(&v, is_ok, duration_ms);
+    count_backup(run, &v, result);
+    report_backup(&v, result, duration_ms);
     return jbi_verify_keep(&v, before, duration_ms, err);
 }
 
@@ -214,6 +218,7 @@ static void report_figures(struct verify_run *run)
     jbi_row_number(report, figures, "restored_mb_s",
                    jbi_rate(run->bytes_restored, run->restore_ms));
     jbi_row_number(report, figures, "bad", (int64_t)(run->bad + damaged));
+    jbi_row_number(report, figures, "incomplete", (int64_t)run->incomplete);
 }
 
 static int check_options(const struct jb_verify_options *options, struct jb_error *err)

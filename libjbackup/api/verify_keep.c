@@ -53,7 +53,7 @@ static int add_proof(struct verification *v, const struct proof *proof, struct j
 }
 
 /* A difference is one, whatever else could not be compared. */
-static enum proof_result result_of(const struct verification *v, size_t before)
+enum proof_result jbi_verify_result(const struct verification *v, size_t before)
 {
     size_t errors = jbi_errors_since(v->session->report, before);
     if (errors > v->incomplete)
@@ -71,7 +71,7 @@ int jbi_verify_keep(struct verification *v, size_t before, int64_t duration_ms,
     struct proof proof = {
         .at_us = jbi_now_us(),
         .depth = jbi_proof_depth_of(v->depth),
-        .result = result_of(v, before),
+        .result = jbi_verify_result(v, before),
         .sample = v->sample,
         .host = host,
         .tool = "jbackup " JBACKUP_VERSION,

@@ -7,6 +7,9 @@
 
 enum proof_depth jbi_proof_depth_of(int depth); /* enum jb_depth */
 
+/* What the findings of the report from before on say. */
+enum proof_result jbi_verify_result(const struct verification *v, size_t before);
+
 /* Keeps the result of a verification, the findings of the report from before on, with the backup,
  * and compares its speed with earlier ones. That it can't be kept is no reason to fail. */
 int jbi_verify_keep(struct verification *v, size_t before, int64_t duration_ms,

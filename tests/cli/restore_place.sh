@@ -125,7 +125,7 @@ for line in sqlite3.connect(sys.argv[1]).iterdump():
 # What a backup has of a project: all but what it leaves out, and the database by its rows.
 state() {
     fingerprint "$1" | grep -Ev \
-        ' \./(backups|uploads|instance|\.git|\.env|\.jbackup-restore-[0-9_]+)(/| |$)|^d [0-9]+ [0-9]+ \. '
+        ' \./(backups|uploads|instance|\.git|\.env|jbackup\.json|\.jbackup-restore-[0-9_]+)(/| |$)|^d [0-9]+ [0-9]+ \. '
     rows "$1"
 }
 left_out() { fingerprint "$app" | grep -E ' \./(uploads|\.git)(/| )| \./\.env( |$)'; }
