@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A sparse file of 9 GiB, more than octal digits of a tar header can say.
+# A sparse file of 8 GiB and a little, more than octal digits of a tar header can say.
 . "$(dirname "$0")/lib.sh"
 free_mb=$(df -Pm "$scratch" | awk 'NR == 2 { print $4 }')
 if [[ $free_mb -lt 2000 ]]; then
@@ -9,7 +9,7 @@ if [[ $free_mb -lt 2000 ]]; then
 fi
 mkdir -p "$app"
 echo '{ "name": "huge", "root": ".", "databases": [] }' >"$app/jbackup.json"
-size=$((9 * 1024 * 1024 * 1024 + 13))
+size=$((8 * 1024 * 1024 * 1024 + 13))
 truncate -s $size "$app/huge.bin" || { echo "1..0 # SKIP no sparse files here"; exit 0; }
 printf 'the end' | dd of="$app/huge.bin" bs=1 seek=$((size - 7)) conv=notrunc status=none
 echo small >"$app/zz-after.txt"

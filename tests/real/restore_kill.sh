@@ -4,12 +4,12 @@
 # which system calls fail, and whose server goes away: what is there in the end is the old state or
 # the new one, to the last byte and row, with the service up on it, and nothing of ours beside.
 #
-# JB_KILLS: how many random moments (default 12; with 200 or more also every rename)
+# JB_KILLS: how many random moments (default 8; with 200 or more also every rename)
 # JB_JOBS:  how many projects at once (default 3)
 # JB_MOMENTS: a file of attempts, as they are printed when they are bad: only these
 # JB_KEEP:  a folder for the projects whose state was neither
 . "$(dirname "$0")/restore_world.sh"
-kills=${JB_KILLS:-12} jobs=${JB_JOBS:-3}
+kills=${JB_KILLS:-8} jobs=${JB_JOBS:-3}
 serve
 sql postgres "CREATE ROLE plain LOGIN CREATEDB PASSWORD 'plain-pw'; CREATE ROLE reader"
 stop_services() {
