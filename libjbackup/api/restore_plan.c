@@ -75,8 +75,11 @@ static int look_at_service(struct restore_plan *plan, const struct transaction *
 {
     if (t->target.service == NULL)
         return JB_OK;
-    return jbi_service_look(t->target.service, &t->session->project->hooks, &t->session->arena,
-                            &plan->service_is_active, err);
+    int code = jbi_service_look(t->target.service, &t->session->project->hooks, &t->session->arena,
+                                &plan->service_is_active, err);
+    if (code < 0)
+        jbi_hint(err, "see that \"service\" in jbackup.json is the one that runs here");
+    return code;
 }
 
 static int tell_last(struct transaction *t, const struct manifest *backup, struct jb_error *err)
