@@ -294,7 +294,8 @@ struct jb_restore_options {
  * canceled, and nothing is changed then. Killed at any moment, the next restore, or jb_recover,
  * puts the old state back. Code that the backup leaves out (excluded, repositories) stays as it is,
  * and so do jbackup.json and .env in the root, which say how things are here today. The old state
- * is kept beside until the next backup of production, jb_discard_old or another restore. A restore
+ * is kept beside until the next backup of production, jb_discard_old or the exchange of another
+ * restore. A restore
  * of production needs confirm; without it, and with plan, nothing is changed. Figures: timestamp,
  * environment, root, service, service_active, health, space_needed, space_free (on the disk of the
  * root), last_restore_ms (how long restoring this backup took last, 0: not known), confirm_needed,

@@ -146,27 +146,42 @@ static void log_line(struct recover_run *run, const char *what)
     jbi_log(&run->session.project->hooks, LOG_INFO, "%s", line);
 }
 
+/* A restore that died while it removed what the one before it had kept leaves both open. */
+static int recover_all(struct recover_run *run, bool *is_done, bool *is_new, struct jb_error *err)
+{
+    struct transaction *t = &run->t;
+    int code = JB_OK;
+    *is_done = *is_new = false;
+    while (code == JB_OK && t->has_journal && jbi_journal_is_open(&t->journal)) {
+        bool is_discarding = t->journal.phase == JOURNAL_DISCARDING;
+        code = jbi_transaction_resume(t, err);
+        if (code == JB_OK)
+            code = is_discarding ? jbi_transaction_discard(t, err) : jbi_transaction_undo(t, err);
+        if (code == JB_OK) {
+            log_line(run, is_discarding ? "finished removing the old state of" : "undid");
+            *is_new = !*is_done && is_discarding;
+            *is_done = true;
+            code = jbi_transaction_next(t, err);
+        }
+    }
+    return code;
+}
+
 int jb_recover(jb_project *project, const struct jb_recover_options *options, jb_report **report,
                struct jb_error *err)
 {
     struct recover_run run = {0};
+    char timestamp[TIMESTAMP_SIZE];
+    bool is_done, is_new;
     int code = begin(&run, project, options, "recover", err);
     if (code < 0)
         return end(&run, code, report);
-    struct transaction *t = &run.t;
-    bool is_open = t->has_journal && jbi_journal_is_open(&t->journal);
-    bool is_discarding = is_open && t->journal.phase == JOURNAL_DISCARDING;
     jb_report *told = run.session.report;
-    if (is_open)
-        code = jbi_transaction_resume(t, run.session.err);
-    if (code == JB_OK && is_open)
-        code = is_discarding ? jbi_transaction_discard(t, run.session.err)
-                             : jbi_transaction_undo(t, run.session.err);
-    if (code == JB_OK && is_open)
-        log_line(&run, is_discarding ? "finished removing the old state of" : "undid");
-    jbi_row_bool(told, &told->figures, "recovered", is_open);
-    jbi_row_text(told, &told->figures, "timestamp", is_open ? t->journal.timestamp : NULL);
-    jbi_row_text(told, &told->figures, "state", !is_open ? NULL : is_discarding ? "new" : "old");
+    memcpy(timestamp, run.t.journal.timestamp, sizeof timestamp);
+    code = recover_all(&run, &is_done, &is_new, run.session.err);
+    jbi_row_bool(told, &told->figures, "recovered", is_done);
+    jbi_row_text(told, &told->figures, "timestamp", is_done ? timestamp : NULL);
+    jbi_row_text(told, &told->figures, "state", !is_done ? NULL : is_new ? "new" : "old");
     report_times(&run);
     return end(&run, code, report);
 }

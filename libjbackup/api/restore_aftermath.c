@@ -2,9 +2,6 @@
 /* Restores in place, as backup and cleanup see them. */
 #include "api/restore_aftermath.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "api/restore_transaction.h"
 
 /* The journal if there is one that is open: 1, 0 or a negative code. */
@@ -59,7 +56,7 @@ void jbi_restore_forget(struct session *session)
 {
     struct transaction t;
     struct jb_error why = {0};
-    if (faccessat(session->repository.state_fd, JOURNAL_NAME, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+    if (!jbi_journal_is_there(&session->repository))
         return;
     int code = jbi_transaction_begin(&t, session, 0, "discard-old", &why);
     bool is_kept = code == JB_OK && t.has_journal && t.journal.phase == JOURNAL_DONE &&

@@ -18,8 +18,8 @@ struct place_run {
     struct session session;
     struct jb_restore_options options;
     const struct manifest *backup;
-    const char *path; /* of the code, normal; NULL: all */
-    struct transaction t;
+    const char *path;              /* of the code, normal; NULL: all */
+    struct transaction t, earlier; /* earlier: what stands and has kept an old state */
     struct restore_plan plan;
     bool goes_on; /* false: the plan alone is wanted */
 };
@@ -125,33 +125,67 @@ static int choose(struct place_run *run, struct jb_error *err)
 
 /* ---- Steps ---------------------------------------------------------------------------------- */
 
-/* What an earlier restore left is finished first: one that died is undone, and what one that stands
- * has kept makes room. */
+/* What an earlier restore left open is finished first: one that died is undone. */
+static int settle_open(struct transaction *t, struct jb_error *err)
+{
+    int code = JB_OK;
+    while (code == JB_OK && t->has_journal && jbi_journal_is_open(&t->journal)) {
+        char id[TIMESTAMP_SIZE];
+        bool is_discarding = t->journal.phase == JOURNAL_DISCARDING;
+        memcpy(id, t->journal.id, sizeof id);
+        code = jbi_transaction_resume(t, err);
+        if (code == JB_OK)
+            code = is_discarding ? jbi_transaction_discard(t, err) : jbi_transaction_undo(t, err);
+        if (code == JB_OK) {
+            jbi_finding(t->session->report, JB_WARNING, id, "a restore that had not ended was %s",
+                        is_discarding ? "finished first" : "undone first");
+            code = jbi_transaction_next(t, err);
+        }
+    }
+    return code;
+}
+
+/* What one that stands has kept stays until this one exchanges: if this one fails before, it is
+ * still there to go back to. */
 static int settle_earlier(struct place_run *run, struct jb_error *err)
 {
     struct transaction *t = &run->t;
-    jb_report *report = run->session.report;
-    if (!t->has_journal)
-        return JB_OK;
-    char id[TIMESTAMP_SIZE];
-    bool is_open = jbi_journal_is_open(&t->journal);
-    memcpy(id, t->journal.id, sizeof id);
-    int code = jbi_transaction_resume(t, err);
+    int code = settle_open(t, err);
+    if (code < 0 || !t->has_journal)
+        return code;
+    code = jbi_transaction_resume(t, err);
     if (code == JB_OK)
-        code = is_open && t->journal.phase != JOURNAL_DISCARDING ? jbi_transaction_undo(t, err)
-                                                                 : jbi_transaction_discard(t, err);
+        code = jbi_journal_set_aside(&run->session.repository, &t->journal, err);
     if (code < 0)
         return code;
-    if (is_open)
-        jbi_finding(report, JB_WARNING, id, "a restore that had not ended was undone first");
-    else
-        jbi_finding(report, JB_INFO, id,
-                    "what the restore before this one had kept of the old state was removed");
-    int lock_fd = t->lock_fd;
-    t->lock_fd = -1;
-    jbi_transaction_end(t);
-    *t = (struct transaction){.session = &run->session, .lock_fd = lock_fd};
+    run->earlier = *t;
+    run->earlier.lock_fd = -1;
+    *t = (struct transaction){.session = &run->session, .lock_fd = t->lock_fd};
     return JB_OK;
+}
+
+/* The last moment at which it can be let go of: what is exchanged now takes its place. */
+static int forget_earlier(struct place_run *run, struct jb_error *err)
+{
+    char id[TIMESTAMP_SIZE];
+    if (!run->earlier.has_journal)
+        return JB_OK;
+    memcpy(id, run->earlier.journal.id, sizeof id);
+    int code = jbi_transaction_discard(&run->earlier, err);
+    if (code == JB_OK)
+        jbi_finding(run->session.report, JB_INFO, id,
+                    "what the restore before this one had kept of the old state was removed");
+    return code;
+}
+
+/* Of two restores in one second the second is dated a second later: names are made of it. */
+static void choose_id(struct place_run *run)
+{
+    struct journal *journal = &run->t.journal;
+    journal->began_us = jbi_now_us();
+    jbi_timestamp(journal->id, journal->began_us / 1000000);
+    if (run->earlier.has_journal && strcmp(journal->id, run->earlier.journal.id) == 0)
+        jbi_timestamp(journal->id, journal->began_us / 1000000 + 1);
 }
 
 static int begin_journal(struct place_run *run, struct jb_error *err)
@@ -160,8 +194,7 @@ static int begin_journal(struct place_run *run, struct jb_error *err)
     struct arena *arena = &run->session.arena;
     char host[256] = "";
     gethostname(host, sizeof host - 1);
-    journal->began_us = jbi_now_us();
-    jbi_timestamp(journal->id, journal->began_us / 1000000);
+    choose_id(run);
     memcpy(journal->timestamp, run->backup->timestamp, TIMESTAMP_SIZE);
     journal->type = run->options.type;
     journal->environment = run->t.target.environment;
@@ -279,6 +312,8 @@ static int transact(struct place_run *run, struct jb_error *err)
     if (code == JB_OK)
         code = back_up_present(run, &why);
     if (code == JB_OK)
+        code = forget_earlier(run, &why);
+    if (code == JB_OK)
         code = exchange(run, &why);
     if (code < 0) {
         why.code = why.code ? why.code : code;
@@ -377,7 +412,7 @@ static int restore(struct place_run *run, struct jb_error *err)
 int jbi_restore_place(jb_project *project, const struct jb_restore_options *options,
                       jb_report **report, struct jb_error *err)
 {
-    struct place_run run = {.options = *options, .t.lock_fd = -1};
+    struct place_run run = {.options = *options, .t.lock_fd = -1, .earlier.lock_fd = -1};
     struct session *session = &run.session;
     int code = jbi_session_read(session, project, JB_WARNING, err);
     if (code == JB_OK && options->path != NULL)
@@ -387,6 +422,7 @@ int jbi_restore_place(jb_project *project, const struct jb_restore_options *opti
     bool has_plan = code == JB_OK;
     if (code == JB_OK)
         code = restore(&run, session->err);
+    jbi_transaction_end(&run.earlier);
     jbi_transaction_end(&run.t);
     /* The plan, or why it was rolled back, is told beside the error, too. */
     jb_report *told = has_plan ? session->report : NULL;

@@ -66,7 +66,10 @@ static int check_space(struct restore_plan *plan, const struct transaction *t, s
     jbi_fail(err, JB_EIO, "there is not enough room on the disk of \"%s\": %s needed, %s free",
              t->target.root, jbi_human_size(needed, plan->space_needed),
              jbi_human_size(there, plan->space_free));
-    jbi_hint(err, "make room, or restore a part (--type, --database, --path)");
+    jbi_hint(err, "make room%s, or restore a part (--type, --database, --path)",
+             jbi_journal_is_there(&t->session->repository)
+                 ? " (\"jbackup-restore discard-old\" removes what the last restore has kept)"
+                 : "");
     return JB_EIO;
 }
 

@@ -14,6 +14,13 @@
 
 /* ---- Beginning and ending ------------------------------------------------------------------- */
 
+static int load_journal(struct transaction *t, struct jb_error *err)
+{
+    int code = jbi_journal_load(&t->journal, &t->session->repository, &t->session->arena, err);
+    t->has_journal = code == JB_OK;
+    return code == JB_ENOTFOUND ? JB_OK : code;
+}
+
 int jbi_transaction_begin(struct transaction *t, struct session *session, int wait_s,
                           const char *what, struct jb_error *err)
 {
@@ -28,9 +35,7 @@ int jbi_transaction_begin(struct transaction *t, struct session *session, int wa
                              &session->project->hooks, &t->lock_fd, err);
     if (code < 0)
         return code;
-    code = jbi_journal_load(&t->journal, repository, &session->arena, err);
-    t->has_journal = code == JB_OK;
-    return code == JB_ENOTFOUND ? JB_OK : code;
+    return load_journal(t, err);
 }
 
 static void free_states(struct journal *journal)
@@ -53,6 +58,15 @@ void jbi_transaction_end(struct transaction *t)
     }
     t->lock_fd = -1;
     t->count = 0;
+}
+
+int jbi_transaction_next(struct transaction *t, struct jb_error *err)
+{
+    struct transaction next = {.session = t->session, .lock_fd = t->lock_fd};
+    t->lock_fd = -1;
+    jbi_transaction_end(t);
+    *t = next;
+    return load_journal(t, err);
 }
 
 /* ---- From the journal ----------------------------------------------------------------------- */
@@ -271,7 +285,7 @@ int jbi_transaction_undo(struct transaction *t, struct jb_error *err)
         start_again(t, is_exchanged, &first);
     if (first.code == 0)
         each(t, true, &first);
-    if (first.code == 0 && jbi_journal_remove(&t->session->repository, &why) < 0)
+    if (first.code == 0 && jbi_journal_remove(&t->session->repository, &t->journal, &why) < 0)
         say(t, "journal", &why, &first);
     t->has_journal = t->has_journal && first.code != 0;
     return first.code == 0 ? JB_OK : fail_rollback(&first, err);
@@ -291,7 +305,7 @@ int jbi_transaction_discard(struct transaction *t, struct jb_error *err)
             *err = first;
         return first.code;
     }
-    code = jbi_journal_remove(&t->session->repository, err);
+    code = jbi_journal_remove(&t->session->repository, &t->journal, err);
     t->has_journal = code < 0;
     return code;
 }

@@ -50,4 +50,8 @@ int jbi_transaction_undo(struct transaction *t, struct jb_error *err);
 /* Removes what lies beside, and the journal. */
 int jbi_transaction_discard(struct transaction *t, struct jb_error *err);
 
+/* After undo or discard: the journal of the restore before that one, if there is one (has_journal);
+ * the lock is kept. */
+int jbi_transaction_next(struct transaction *t, struct jb_error *err);
+
 #endif

@@ -4,6 +4,8 @@
 #include "repository/journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,6 +78,11 @@ char *jbi_journal_print(const struct journal *journal)
     return ok ? jbi_json_print(root, 1) : NULL;
 }
 
+static const char *name_of(const struct journal *journal)
+{
+    return journal->is_earlier ? JOURNAL_EARLIER : JOURNAL_NAME;
+}
+
 int jbi_journal_write(const struct repository *repository, struct journal *journal,
                       struct jb_error *err)
 {
@@ -83,18 +90,47 @@ int jbi_journal_write(const struct repository *repository, struct journal *journ
     scope_free char *text = jbi_journal_print(journal);
     if (text == NULL)
         return jbi_fail_memory(err);
-    return jbi_file_write_atomic(repository->state_fd, JOURNAL_NAME, text, strlen(text), 0600, err);
+    return jbi_file_write_atomic(repository->state_fd, name_of(journal), text, strlen(text), 0600,
+                                 err);
 }
 
-int jbi_journal_remove(const struct repository *repository, struct jb_error *err)
+bool jbi_journal_is_there(const struct repository *repository)
 {
-    if (repository->state_fd < 0)
+    int fd = repository->state_fd;
+    return fd >= 0 && (faccessat(fd, JOURNAL_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+                       faccessat(fd, JOURNAL_EARLIER, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+}
+
+static bool put_back_earlier(int fd)
+{
+    return renameat(fd, JOURNAL_EARLIER, fd, JOURNAL_NAME) == 0;
+}
+
+int jbi_journal_remove(const struct repository *repository, const struct journal *journal,
+                       struct jb_error *err)
+{
+    int fd = repository->state_fd;
+    if (fd < 0)
         return JB_OK;
-    bool is_gone = unlinkat(repository->state_fd, JOURNAL_NAME, 0) == 0 || errno == ENOENT;
-    if (!is_gone || fsync(repository->state_fd) < 0)
+    bool is_gone = (!journal->is_earlier && put_back_earlier(fd)) ||
+                   unlinkat(fd, name_of(journal), 0) == 0 || errno == ENOENT;
+    if (!is_gone || fsync(fd) < 0)
         return jbi_fail_errno(err, JB_EIO,
                               "cannot remove the journal of a restore \"%s/.jbackup/%s\"",
-                              repository->path, JOURNAL_NAME);
+                              repository->path, name_of(journal));
+    return JB_OK;
+}
+
+int jbi_journal_set_aside(const struct repository *repository, struct journal *journal,
+                          struct jb_error *err)
+{
+    int fd = repository->state_fd;
+    if (journal->is_earlier)
+        return JB_OK;
+    if (renameat(fd, JOURNAL_NAME, fd, JOURNAL_EARLIER) < 0 || fsync(fd) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot rename \"%s/.jbackup/%s\"", repository->path,
+                              JOURNAL_NAME);
+    journal->is_earlier = true;
     return JB_OK;
 }
 
@@ -197,15 +233,25 @@ int jbi_journal_load(struct journal *out, const struct repository *repository, s
     scope_free char *text = NULL;
     size_t len;
     struct jb_error why = {0};
-    *out = (struct journal){0};
+    struct journal read = {0};
+    *out = read;
     if (repository->state_fd < 0)
         return JB_ENOTFOUND;
     int code =
         jbi_file_read(repository->state_fd, JOURNAL_NAME, JOURNAL_SIZE_MAX, &text, &len, &why);
+    bool is_earlier = code == JB_ENOTFOUND;
+    if (is_earlier) {
+        why = (struct jb_error){0};
+        code = jbi_file_read(repository->state_fd, JOURNAL_EARLIER, JOURNAL_SIZE_MAX, &text, &len,
+                             &why);
+    }
     if (code == JB_ENOTFOUND)
         return code;
     if (code == JB_OK)
-        code = jbi_journal_parse(out, text, len, JOURNAL_NAME, arena, &why);
+        code = jbi_journal_parse(&read, text, len, is_earlier ? JOURNAL_EARLIER : JOURNAL_NAME,
+                                 arena, &why);
+    read.is_earlier = is_earlier;
+    *out = read;
     if (code < 0 && err != NULL && err->code == 0)
         *err = why;
     return code;

@@ -28,6 +28,7 @@
  *        {"kind": "postgresql", "name": "journal_db", "state": {...}}, ...]}
  */
 #define JOURNAL_NAME        "restore.json" /* in .jbackup/ */
+#define JOURNAL_EARLIER     "restore_earlier.json"
 #define JOURNAL_LOCK        "restore.lock" /* held by whoever restores, recovers or discards */
 #define JOURNAL_FORMAT      1
 #define JOURNAL_TARGETS_MAX 256
@@ -65,6 +66,7 @@ struct journal {
     struct journal_target *targets;
     size_t target_count;
     struct json *root; /* of a journal that was loaded: what the states belong to */
+    bool is_earlier;   /* it stands in JOURNAL_EARLIER */
 };
 
 const char *jbi_journal_phase_name(enum journal_phase phase);
@@ -76,13 +78,22 @@ static inline bool jbi_journal_is_open(const struct journal *journal)
 /* Sets changed_us. The caller holds JOURNAL_LOCK. */
 int jbi_journal_write(const struct repository *repository, struct journal *journal,
                       struct jb_error *err);
-/* JB_ENOTFOUND: there is none (err is left alone); JB_ECORRUPT, JB_EUNSUPPORTED: as for a manifest.
+/* JOURNAL_NAME, or JOURNAL_EARLIER if only that is there (is_earlier). JB_ENOTFOUND: there is none
+ * (err is left alone); JB_ECORRUPT, JB_EUNSUPPORTED: as for a manifest.
  * Free it in any case. */
 int jbi_journal_load(struct journal *out, const struct repository *repository, struct arena *arena,
                      struct jb_error *err);
 void jbi_journal_free(struct journal *journal);
-/* Absent is fine. */
-int jbi_journal_remove(const struct repository *repository, struct jb_error *err);
+/* Absent is fine. Removing JOURNAL_NAME puts the earlier one, if there is one, in its place. */
+int jbi_journal_remove(const struct repository *repository, const struct journal *journal,
+                       struct jb_error *err);
+bool jbi_journal_is_there(const struct repository *repository);
+
+/* The journal of a restore that stands, and keeps the old state, makes room for the one of the next
+ * restore, until that exchanges: then its own things are removed. If the next one fails before, all
+ * is as it was. Sets is_earlier. */
+int jbi_journal_set_aside(const struct repository *repository, struct journal *journal,
+                          struct jb_error *err);
 
 /* The text and its reader; for tests and fuzzing, too. malloc'd; NULL: out of memory. */
 char *jbi_journal_print(const struct journal *journal);

@@ -93,7 +93,7 @@ static bool is_restored(void)
 static bool is_tidy(void)
 {
     return shell(textf("test -z \"$(find '%s' '%s' -name '.jbackup-restore-*' -o -name "
-                       "restore.json)\"",
+                       "'restore*.json')\"",
                        in_folder("app"), in_folder("backups")));
 }
 
@@ -267,6 +267,67 @@ static void an_open_restore_is_seen(void)
     end();
 }
 
+/* What the restore before kept is there until the next one exchanges. */
+static void a_restore_that_fails_leaves_the_way_back(void)
+{
+    begin_changed(PLAIN);
+    char *before = fingerprint();
+    CHECK(restore() == JB_OK);
+    int code = JB_ECANCELED, calls = 0;
+    while (code == JB_ECANCELED && ++calls < 500) {
+        struct jb_restore_options options = JB_RESTORE_OPTIONS_INIT;
+        options.confirm = 1;
+        options.without_safety_backup = 1;
+        cancel_at = calls;
+        jb_project_set_hooks(project, NULL, calls < 4 ? cancel : NULL, NULL);
+        code = restore_with(options);
+        jb_project_set_hooks(project, NULL, NULL, NULL);
+        if (code != JB_ECANCELED)
+            break;
+        CHECK_TEXT(state(), "kept");
+        CHECK(is_restored());
+    }
+    CHECK(code == JB_OK && calls > 2 && is_restored());
+    CHECK(!is_there("backups/.jbackup/restore_earlier.json"));
+    free_report();
+    CHECK(tell(jb_rollback(project, NULL, &report, &err)) == JB_OK && is_restored() && is_tidy());
+    sql("app/instance/journal.db", "DELETE FROM entry; INSERT INTO entry(text) VALUES('wrong')");
+    free(before);
+    before = fingerprint();
+    CHECK(restore() == JB_OK);
+    struct jb_restore_options options = JB_RESTORE_OPTIONS_INIT;
+    options.confirm = 1;
+    cancel_at = 2;
+    jb_project_set_hooks(project, NULL, cancel, NULL);
+    CHECK(restore_with(options) == JB_ECANCELED);
+    jb_project_set_hooks(project, NULL, NULL, NULL);
+    free_report();
+    CHECK(tell(jb_rollback(project, NULL, &report, &err)) == JB_OK);
+    CHECK(is_same(before) && is_tidy());
+    end();
+}
+
+/* Dead while it removed what the one before had kept: both are finished by one recover. */
+static void two_open_ones_are_recovered(void)
+{
+    begin_changed(PLAIN);
+    CHECK(restore() == JB_OK);
+    REQUIRE(shell(textf("cd '%s' && sed 's/\"phase\": \"done\"/\"phase\": \"discarding\"/' "
+                        "restore.json >restore_earlier.json && sed -i -e "
+                        "'s/\"phase\": \"done\"/\"phase\": \"staging\"/' -e "
+                        "'s/\"id\": \".*\"/\"id\": \"20200101_000000\"/' -e "
+                        "'/\"targets\"/,$d' restore.json && echo '\"targets\": []}' "
+                        ">>restore.json",
+                        in_folder("backups/.jbackup"))));
+    CHECK_TEXT(state(), "open");
+    free_report();
+    CHECK(tell(jb_recover(project, NULL, &report, &err)) == JB_OK);
+    CHECK(jb_report_number(report, JB_FIGURES, "recovered") == 1);
+    CHECK(is_restored() && is_tidy());
+    CHECK_TEXT(state(), "none");
+    end();
+}
+
 int main(void)
 {
     RUN(all_is_replaced_and_the_old_kept);
@@ -277,5 +338,7 @@ int main(void)
     RUN(what_is_not_well_is_put_back);
     RUN(canceled_anywhere_it_is_old_or_new);
     RUN(an_open_restore_is_seen);
+    RUN(a_restore_that_fails_leaves_the_way_back);
+    RUN(two_open_ones_are_recovered);
     return check_end();
 }

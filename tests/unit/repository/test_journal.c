@@ -67,7 +67,7 @@ static void what_is_written_is_read(void)
     begin();
     CHECK(jbi_journal_load(&read, &repository, &fixture_arena, &err) == JB_ENOTFOUND);
     CHECK(err.code == 0);
-    CHECK(jbi_journal_remove(&repository, &err) == JB_OK);
+    CHECK(jbi_journal_remove(&repository, &journal, &err) == JB_OK);
     REQUIRE(jbi_journal_write(&repository, &journal, &err) == JB_OK);
     CHECK(fstatat(repository.state_fd, JOURNAL_NAME, &st, 0) == 0 && (st.st_mode & 0777) == 0600);
     REQUIRE(jbi_journal_load(&read, &repository, &fixture_arena, &err) == JB_OK);
@@ -90,8 +90,42 @@ static void what_is_written_is_read(void)
     free(one);
     free(other);
     jbi_journal_free(&read);
-    CHECK(jbi_journal_remove(&repository, &err) == JB_OK);
+    CHECK(jbi_journal_remove(&repository, &journal, &err) == JB_OK);
     CHECK(jbi_journal_load(&read, &repository, &fixture_arena, &err) == JB_ENOTFOUND);
+    free_sample(targets);
+    end();
+}
+
+/* The journal of a restore that stands waits beside the next one's, and is back when that goes. */
+static void an_earlier_one_waits(void)
+{
+    struct journal_target targets[2];
+    struct journal first = sample(targets), second = first, read;
+    begin();
+    first.phase = JOURNAL_DONE;
+    memcpy(second.id, "20261124_080000", TIMESTAMP_SIZE);
+    REQUIRE(jbi_journal_write(&repository, &first, &err) == JB_OK);
+    REQUIRE(jbi_journal_set_aside(&repository, &first, &err) == JB_OK);
+    CHECK(first.is_earlier && jbi_journal_is_there(&repository));
+    REQUIRE(jbi_journal_load(&read, &repository, &fixture_arena, &err) == JB_OK);
+    CHECK(read.is_earlier);
+    CHECK_TEXT(read.id, ID);
+    jbi_journal_free(&read);
+    REQUIRE(jbi_journal_write(&repository, &second, &err) == JB_OK);
+    first.phase = JOURNAL_DISCARDING;
+    REQUIRE(jbi_journal_write(&repository, &first, &err) == JB_OK);
+    REQUIRE(jbi_journal_load(&read, &repository, &fixture_arena, &err) == JB_OK);
+    CHECK(!read.is_earlier);
+    CHECK_TEXT(read.id, "20261124_080000");
+    jbi_journal_free(&read);
+    REQUIRE(jbi_journal_remove(&repository, &second, &err) == JB_OK);
+    REQUIRE(jbi_journal_load(&read, &repository, &fixture_arena, &err) == JB_OK);
+    CHECK(!read.is_earlier && read.phase == JOURNAL_DISCARDING);
+    CHECK_TEXT(read.id, ID);
+    REQUIRE(jbi_journal_remove(&repository, &read, &err) == JB_OK);
+    jbi_journal_free(&read);
+    CHECK(!jbi_journal_is_there(&repository));
+    CHECK(jbi_journal_remove(&repository, &first, &err) == JB_OK);
     free_sample(targets);
     end();
 }
@@ -154,6 +188,7 @@ static void damage_is_named(void)
 int main(void)
 {
     RUN(what_is_written_is_read);
+    RUN(an_earlier_one_waits);
     RUN(only_done_is_closed);
     RUN(damage_is_named);
     jbi_arena_free(&fixture_arena);
