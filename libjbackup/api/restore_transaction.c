@@ -33,6 +33,9 @@ int jbi_transaction_begin(struct transaction *t, struct session *session, int wa
     }
     int code = jbi_lock_take(repository->state_fd, JOURNAL_LOCK, wait_s, what,
                              &session->project->hooks, &t->lock_fd, err);
+    if (code == JB_EIO)
+        jbi_hint(err, "the repository \"%s\" must be one that you may write to",
+                 session->project->backup_dir);
     if (code < 0)
         return code;
     return load_journal(t, err);

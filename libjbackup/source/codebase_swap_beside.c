@@ -70,10 +70,11 @@ static int make(int root_fd, const char *name)
     return mkdirat(root_fd, name, 0700);
 }
 
+/* It may be there by now: a database in it was staged before, and made its folder. */
 static int make_root(const struct code_swap *code, struct jb_error *err)
 {
     const char *slash = strrchr(code->root, '/');
-    if (mkdir(code->root, 0700) < 0) {
+    if (mkdir(code->root, 0700) < 0 && errno != EEXIST) {
         jbi_fail_errno(err, errno == ENOENT ? JB_ENOTFOUND : JB_EIO, "cannot make \"%s\"",
                        code->root);
         jbi_hint(err, "the folder above it must exist");

@@ -108,6 +108,8 @@ struct json *jbi_sqlite_place_print(const struct sqlite_place *place)
     if (ok && place->has_time)
         ok = jbi_json_set_int(json, "folder_s", place->time.tv_sec) &&
              jbi_json_set_int(json, "folder_ns", place->time.tv_nsec);
+    if (ok && place->made[0] != '\0')
+        ok = jbi_json_set_text(json, "made", place->made);
     if (ok && place->is_planned)
         ok = jbi_json_set(json, "inodes", jbi_json_object()) &&
              print_plan(place, jbi_json_get(json, "inodes"));
@@ -149,6 +151,21 @@ static bool parse_time(struct sqlite_place *place, const struct json *state)
     return true;
 }
 
+/* The folder itself, or one above it. */
+static bool parse_made(struct sqlite_place *place, const struct json *state)
+{
+    const struct json *value = jbi_json_get(state, "made");
+    const char *made = jbi_json_text(value);
+    if (value == NULL)
+        return true;
+    size_t len = made ? strlen(made) : 0;
+    if (len < 2 || len > strlen(place->folder) || memcmp(made, place->folder, len) != 0 ||
+        (place->folder[len] != '/' && place->folder[len] != '\0'))
+        return false;
+    snprintf(place->made, sizeof place->made, "%s", made);
+    return true;
+}
+
 /* The journal's path must be where the configuration leads, as far as that can be told now. */
 static int same_place(const char *journalled, const struct sqlite_source *live,
                       struct jb_error *err)
@@ -177,7 +194,8 @@ int jbi_sqlite_place_parse(struct sqlite_place *place, const struct json *state,
     if (is_sound && code == JB_OK) {
         snprintf(place->id, sizeof place->id, "%s", id);
         code = name_all(place, path, err);
-        is_sound = parse_time(place, state) && (inodes == NULL || parse_plan(place, inodes));
+        is_sound = code == JB_OK && parse_time(place, state) && parse_made(place, state) &&
+                   (inodes == NULL || parse_plan(place, inodes));
     }
     if (code == JB_OK && !is_sound)
         code = jbi_fail(err, JB_ECORRUPT, "the journal of the restore is damaged: database \"%s\"",

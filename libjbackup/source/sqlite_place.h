@@ -33,6 +33,7 @@ struct sqlite_place {
     char file_path[2 * PATH_MAX], fresh_path[2 * PATH_MAX], old_path[2 * PATH_MAX];
     bool has_time; /* the folder was there, with this time */
     struct timespec time;
+    char made[PATH_MAX]; /* the topmost folder that is missing, and made; "": none */
     /* From plan; inodes, 0: there was none. */
     bool is_planned;
     uint64_t old_ino, fresh_ino, companions[COMPANIONS];

@@ -200,15 +200,33 @@ static int undo(struct swap *swap, const struct source_job *job, struct jb_error
     return mine(swap)->place.is_planned ? turn(mine(swap), false, err) : JB_OK;
 }
 
+/* The folders that stage made, from the innermost one; what is in use stays. */
+static int remove_made(const struct sqlite_place *place, struct jb_error *err)
+{
+    char path[PATH_MAX];
+    size_t least = strlen(place->made);
+    snprintf(path, sizeof path, "%s", place->folder);
+    while (least > 0 && strlen(path) >= least) {
+        if (rmdir(path) < 0 && errno != ENOENT)
+            return errno == ENOTEMPTY || errno == EEXIST || errno == EBUSY
+                       ? JB_OK
+                       : jbi_fail_errno(err, JB_EIO, "cannot remove the folder \"%s\"", path);
+        *strrchr(path, '/') = '\0';
+    }
+    return JB_OK;
+}
+
 static int discard(struct swap *swap, const struct source_job *job, struct jb_error *err)
 {
     (void)job;
     const struct sqlite_place *place = &mine(swap)->place;
     scope_fd int dir_fd = -1;
     int code = open_place(place, &dir_fd, err);
-    if (code == JB_ENOTFOUND) /* and nothing beside it */
-        return JB_OK;
-    return code == JB_OK ? jbi_sqlite_turn_discard(place, dir_fd, err) : code;
+    if (code == JB_OK)
+        code = jbi_sqlite_turn_discard(place, dir_fd, err);
+    else if (code == JB_ENOTFOUND) /* and nothing beside it */
+        code = JB_OK;
+    return code == JB_OK ? remove_made(place, err) : code;
 }
 
 /* ---- Check --------------------------------------------------------------------------------- */
@@ -304,6 +322,17 @@ static const struct swap_ops ops = {
 
 /* ---- Begin and resume ---------------------------------------------------------------------- */
 
+static void find_missing(struct sqlite_place *place)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    snprintf(path, sizeof path, "%s", place->folder);
+    while (path[0] != '\0' && lstat(path, &st) < 0 && errno == ENOENT) {
+        memcpy(place->made, path, sizeof path);
+        *strrchr(path, '/') = '\0';
+    }
+}
+
 /* The folder's time, and that nothing lies where we shall put something. */
 static int look_around(struct sqlite_place *place, struct jb_error *err)
 {
@@ -312,6 +341,8 @@ static int look_around(struct sqlite_place *place, struct jb_error *err)
     if (stat(place->folder, &st) == 0) {
         place->has_time = true;
         place->time = st.st_mtim;
+    } else {
+        find_missing(place);
     }
     for (size_t i = 0; i < 2; i++) {
         if (lstat(paths[i], &st) == 0) {

@@ -13,7 +13,8 @@
  * lock that SQLite's file format describes (https://www.sqlite.org/lockingv3.html, the PENDING,
  * RESERVED and SHARED bytes), taken by us without opening the database, which would change what a
  * crashed application left; who has it open ends plan, swap and undo with JB_EDATABASE and his pid.
- * A database that does not exist is made, with its folder; undo removes it again (not the folder).
+ * A database that does not exist is made, with its folder; undo removes it again, and the
+ * folders, if nobody put anything in them.
  * discard after undo gives the folder the time that it had at begin.
  */
 struct sqlite_swap_what {
