@@ -55,7 +55,9 @@ world_reset
 settled() {
     local moment=$1 way=$2 before=old
     [[ $way == restore ]] && before=new
-    grep -Eq '"phase": ?"done"' "$journal" 2>/dev/null && before=new
+    if grep -Eq '"phase": ?"done"' "$journal" 2>/dev/null; then
+        before=new way=recover # it stands: what another restore keeps would be the new state
+    fi
     if [[ $way == recover ]]; then
         tool recover
     else
@@ -132,6 +134,28 @@ again() {
     expect_old "$verb, killed after $ms ms"
 }
 
+# A restore over one that stands, killed: the way back to before the first one is there until the
+# second one exchanges.
+over() {
+    local ms=$1 first
+    tool restore "$stamp" --confirm --no-safety-backup || { give_up "before another"; return 1; }
+    first=$(journal_id)
+    watched after "$ms"
+    tool recover || { give_up "over another, killed after $ms ms: recover fails"; return 1; }
+    if [[ ! -e $journal ]]; then
+        is_state new || { give_up "over another, killed after $ms ms"; return 1; }
+    elif [[ $(journal_id) == "$first" ]]; then
+        is_state new kept || { give_up "over another, killed after $ms ms"; return 1; }
+        tool rollback || { give_up "rollback of the first"; return 1; }
+        expect_old "over another, killed after $ms ms"
+        return
+    else
+        is_state new kept || { give_up "over another that ended"; return 1; }
+    fi
+    world_reset
+}
+journal_id() { sed -n 's/^ *"id": "\(.*\)",$/\1/p' "$journal"; }
+
 attempt() {
     local kind=$1 one=$2 two=${3-} three=${4-}
     run=("$restore_tool" --project "$app" restore "$stamp" --confirm --no-safety-backup)
@@ -150,6 +174,7 @@ attempt() {
         traced "$one" "error=$three:when=$two"
         failed "$three of $one $two" $? ;;
     again) again "$one" "$two" ;;
+    over) over "$one" ;;
     esac
 }
 
@@ -188,6 +213,7 @@ if [[ -z ${JB_MOMENTS-} ]]; then
     judge after "killed at a random moment" "$kills"
     judge call-kill "killed at a system call" $((kills / 2))
     judge fail "with a failing system call" $((kills / 2))
+    judge over "over a restore that stands, killed" 2
     judge again "recover, rollback and discard-old killed" 6
 else
     cat "$scratch"/done[0-9]

@@ -59,6 +59,8 @@ def main():
     lines.append(f"fail renameat2 {1 + calls['renameat2'] // 2}+ EIO")
     for number in range(max(kills // 8, 2)):
         lines += [f"again {verb} {dice.random():.3f}" for verb in ("recover", "rollback", "discard-old")]
+    for number in range(max(kills // 6, 2)):
+        lines.append(f"over {dice.randint(duration // 8, duration)}")
     dice.shuffle(lines)
     print(*lines, sep="\n")
 

@@ -105,6 +105,8 @@ def take(setup):
         with open(journal, encoding="utf-8") as file:
             phase = json.load(file)["phase"]
         state["journal"] = phase
+    if os.path.exists(journal.replace("restore.json", "restore_earlier.json")):
+        state["ours"].append("the journal of an earlier restore")
     return state
 
 
