@@ -6,6 +6,7 @@
 
 #include "adapter/json.h"
 #include "base/report.h"
+#include "base/text.h"
 
 static struct json *field_value(const struct field *field)
 {
@@ -63,6 +64,31 @@ static bool add_findings(struct json *findings, const jb_report *report)
     return is_whole;
 }
 
+/* JSON lets DEL and the C1 controls stand in texts, but a terminal obeys them. Outside of texts
+ * there are none. */
+static char *without_controls(char *json)
+{
+    struct text out = {0};
+    const char *from = json ? json : "";
+    while (*from != '\0') {
+        size_t plain = 0;
+        while (from[plain] != '\0' && from[plain] != 0x7f &&
+               !(from[plain] == '\xc2' && (unsigned char)from[plain + 1] < 0xa0))
+            plain++;
+        jbi_text_add(&out, from, plain);
+        from += plain;
+        if (*from == '\0')
+            break;
+        unsigned code = *from == 0x7f ? 0x7f : (unsigned char)from[1];
+        jbi_text_addf(&out, "\\u%04x", code);
+        from += code == 0x7f ? 1 : 2;
+    }
+    free(json);
+    if (out.failed)
+        jbi_text_free(&out);
+    return out.at;
+}
+
 const char *jb_report_json(jb_report *report)
 {
     if (report->json != NULL)
@@ -78,6 +104,6 @@ const char *jb_report_json(jb_report *report)
                add_findings(findings, report) &&
                jbi_json_set_int(object, "findings_dropped", (int64_t)report->findings_dropped);
     if (is_whole)
-        report->json = jbi_json_print(object, 2);
+        report->json = without_controls(jbi_json_print(object, 2));
     return report->json;
 }

@@ -280,7 +280,8 @@ static bool entry_parse(const struct json *object, struct arena *arena, struct i
     entry->mode = (unsigned)mode;
     entry->member = (uint64_t)member_at;
     entry->member_skip = (uint64_t)member_skip;
-    return (is_root || jbi_is_safe_path(entry->path)) && (!is_link || entry->link != NULL) &&
+    return (is_root || jbi_is_safe_path(entry->path)) && jbi_is_path_length(entry->path) &&
+           (!is_link || (entry->link != NULL && jbi_is_path_length(entry->link))) &&
            (entry->type != TAR_FILE || get_sha256(object, entry->sha256));
 }
 

@@ -6,6 +6,7 @@
 #include "archive/untar.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tar.h>
@@ -87,6 +88,11 @@ bool jbi_is_safe_path(const char *path)
             return true;
         path += len + 1;
     }
+}
+
+bool jbi_is_path_length(const char *path)
+{
+    return strnlen(path, ARCHIVE_PATH_MAX + 1) <= ARCHIVE_PATH_MAX;
 }
 
 bool jbi_is_below(const char *path, const char *folder)
@@ -204,6 +210,17 @@ static bool entry_type(char typeflag, enum tar_type *type)
     }
 }
 
+/* No file system takes it. */
+static bool has_long_name(const char *path)
+{
+    while (strcspn(path, "/") <= NAME_MAX) {
+        path += strcspn(path, "/");
+        if (*path++ == '\0')
+            return false;
+    }
+    return true;
+}
+
 /* Checks the names and hands the entry to the visitor. */
 static int entry_begin(struct untar *untar, struct tar_block *block, struct jb_error *err)
 {
@@ -223,6 +240,9 @@ static int entry_begin(struct untar *untar, struct tar_block *block, struct jb_e
     size_t len = strlen(path);
     if (entry.type == TAR_FOLDER && len > 1 && path[len - 1] == '/')
         path[len - 1] = '\0';
+    if (!jbi_is_path_length(path) || has_long_name(path) ||
+        (untar->long_link.len > 0 && !jbi_is_path_length(untar->long_link.at)))
+        return refused(untar, "a name of absurd length", NULL, err);
     bool is_root = entry.type == TAR_FOLDER && strcmp(path, ".") == 0;
     if (!is_root && !jbi_is_safe_path(path))
         return refused(untar, "a path that leads out of it", path, err);

@@ -36,8 +36,14 @@ bool jbi_untar_is_done(const struct untar *untar);
 /* After the last byte: JB_ECORRUPT if the archive ends within an entry or without its end mark. */
 int jbi_untar_finish(struct untar *untar, struct jb_error *err);
 
+/* Longer paths are in no archive: no program could open them by name, and the paths of a deep tree
+ * add up. */
+#define ARCHIVE_PATH_MAX 4095u /* what Linux takes for a name, without its end */
+
 /* Whether a path may be written below a target: relative, no "..", no empty or "." component. */
 bool jbi_is_safe_path(const char *path);
+/* Whether a path, or the target of a link, is no longer than any that is stored. */
+bool jbi_is_path_length(const char *path);
 /* Whether a path is folder or lies in it; everything lies in ".". */
 bool jbi_is_below(const char *path, const char *folder);
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/scope.h"
 #include "os/file.h"
+#include "os/tree.h"
 
 int jbi_follow_check_index(int index_fd, const struct artifact *index, struct jb_error *err)
 {
@@ -48,11 +49,40 @@ void jbi_follow_end(struct follow *follow)
 {
     jbi_index_close(follow->index);
     jbi_digest_free(follow->digest);
+    jbi_text_free(&follow->last);
+}
+
+/* In the order of a walk each folder of an entry is the one before or above the one before. */
+static bool is_in_folder(const struct follow *follow, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) : 0;
+    if (len == 0 || (follow->last.len == 0 && strcmp(path, follow->below) == 0))
+        return true;
+    if (follow->last.len < len || memcmp(follow->last.at, path, len) != 0)
+        return false;
+    return follow->last.len == len ? follow->last_is_folder : follow->last.at[len] == '/';
+}
+
+/* What a walk could not have met is refused. */
+static int check_place(struct follow *follow, struct jb_error *err)
+{
+    const char *path = follow->expected.path;
+    if (follow->last.len > 0 && jbi_tree_order(follow->last.at, path) >= 0)
+        return jbi_fail(err, JB_ECORRUPT, "\"%s\" is in the archive twice, or not in its order",
+                        path);
+    if (!is_in_folder(follow, path))
+        return jbi_fail(err, JB_ECORRUPT, "the folder of \"%s\" is not in the archive", path);
+    follow->last.len = 0;
+    jbi_text_adds(&follow->last, path);
+    follow->last_is_folder = follow->expected.type == TAR_FOLDER;
+    return follow->last.failed ? jbi_fail_memory(err) : 1;
 }
 
 int jbi_follow_next(struct follow *follow, struct jb_error *err)
 {
-    return jbi_index_next_below(follow->index, follow->below, &follow->expected, err);
+    int code = jbi_index_next_below(follow->index, follow->below, &follow->expected, err);
+    return code == 1 ? check_place(follow, err) : code;
 }
 
 void jbi_follow_compare(const struct follow *follow, const struct tar_entry *entry,

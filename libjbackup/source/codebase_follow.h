@@ -11,6 +11,8 @@ struct follow {
     struct digest *digest;
     const char *below; /* only entries of this path and below it; "." for all */
     struct index_entry expected;
+    struct text last; /* the path before; "": none was */
+    bool last_is_folder;
 };
 
 /* The index decides what counts as right, so it must be the one that the manifest names:
@@ -21,7 +23,9 @@ int jbi_follow_begin(struct follow *follow, int index_fd, const char *index_name
                      struct jb_error *err);
 void jbi_follow_end(struct follow *follow);
 
-/* Moves expected to the next entry of the index: 1, 0 at its end, or a negative code. */
+/* Moves expected to the next entry of the index: 1, 0 at its end, or a negative code. JB_ECORRUPT
+ * if the entry is not behind the one before in the order of a walk (so a path comes once), or lies
+ * in what is no folder of the archive's. */
 int jbi_follow_next(struct follow *follow, struct jb_error *err);
 
 /* What differs between the archive's entry and the expected one: "size, mode", or "" if nothing. */

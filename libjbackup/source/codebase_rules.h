@@ -2,6 +2,7 @@
 #ifndef JBI_SOURCE_CODEBASE_RULES_H
 #define JBI_SOURCE_CODEBASE_RULES_H
 
+#include "archive/untar.h"
 #include "os/tree.h"
 #include "source/codebase.h"
 
@@ -22,8 +23,7 @@ enum codebase_part {
     PART_DEVICE
 };
 
-#define CODEBASE_PATH_MAX                                                                          \
-    (64u << 10) /* its line in the index must stay within the reader's bound */
+#define CODEBASE_PATH_MAX ARCHIVE_PATH_MAX
 
 /* Looks at the repositories and databases as they are now. */
 int jbi_codebase_rules_begin(struct codebase_rules *rules, const struct codebase_source *source,

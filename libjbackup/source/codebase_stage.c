@@ -24,6 +24,7 @@ struct deferred {
 
 struct stage {
     const struct source_job *job;
+    const struct artifact *archive;
     struct place *place;
     struct follow follow;
     struct arena *arena;
@@ -70,6 +71,17 @@ static int defer(struct stage *stage, const struct tar_entry *entry, struct jb_e
     return JB_OK;
 }
 
+/* By what the manifest counted the space was reckoned, and the user asked. */
+static int check_counts(const struct stage *stage, struct jb_error *err)
+{
+    const struct artifact *told = stage->archive;
+    if (stage->staged->files <= told->files && stage->staged->file_bytes <= told->file_bytes)
+        return JB_OK;
+    jbi_fail(err, JB_ECORRUPT, "%s holds more than the manifest says: %llu files in %llu bytes",
+             told->path, (unsigned long long)told->files, (unsigned long long)told->file_bytes);
+    return JB_ECORRUPT;
+}
+
 static int stage_entry(void *user, const struct tar_entry *entry, uint64_t offset,
                        struct jb_error *err)
 {
@@ -77,6 +89,9 @@ static int stage_entry(void *user, const struct tar_entry *entry, uint64_t offse
     char difference[FOLLOW_DIFFERENCE_SIZE];
     (void)offset;
     int code = jbi_follow_next(&stage->follow, err);
+    if (code == 0 && strcmp(stage->follow.below, ".") == 0)
+        return jbi_fail(err, JB_ECORRUPT, "\"%s\" is in the archive, but not in the index",
+                        entry->path);
     if (code < 1) {
         stage->is_complete = code == 0;
         return code < 0 ? code : UNTAR_STOP;
@@ -95,6 +110,9 @@ static int stage_entry(void *user, const struct tar_entry *entry, uint64_t offse
         placed.path = stage->as;
     stage->staged->files += entry->type == TAR_FILE;
     stage->staged->file_bytes += entry->size;
+    code = stage->as == NULL ? check_counts(stage, err) : JB_OK;
+    if (code < 0)
+        return code;
     code = jbi_place_entry(stage->place, &placed, &stage->fd, err);
     if (code == JB_OK && stage->fd >= 0)
         code = entry_keep(stage, &placed, err);
@@ -216,7 +234,8 @@ int jbi_codebase_stage(const struct source_job *job, int category_fd,
                        const struct artifact *archive, const struct artifact *index, int dir_fd,
                        const char *path, struct codebase_staged *staged, struct jb_error *err)
 {
-    struct stage stage = {.job = job, .arena = job->arena, .fd = -1, .staged = staged};
+    struct stage stage = {
+        .job = job, .archive = archive, .arena = job->arena, .fd = -1, .staged = staged};
     *staged = (struct codebase_staged){0};
     scope_fd int archive_fd = -1, index_fd = -1;
     int code = jbi_open_regular(category_fd, archive->path, &archive_fd, err);

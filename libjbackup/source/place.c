@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Placing entries. The folder of the last entry is kept open: the next is mostly in it, too. */
+/*
+ * Placing entries. The folder of the last entry is kept open: the next mostly lies in it or near
+ * it. Folders are remembered by their names and what they lie in: whole paths of deep ones would
+ * add up.
+ */
 #include "source/place.h"
 
 #include <errno.h>
@@ -12,19 +16,25 @@
 
 #include "base/error.h"
 #include "base/scope.h"
-#include "os/file.h"
+#include "os/climb.h"
 
 struct folder {
-    struct folder *next;
-    struct tar_entry entry; /* its texts belong to the arena */
+    struct folder *next;        /* the one before */
+    const struct folder *above; /* the nearest one that holds it; NULL: none is remembered */
+    const char *rest;           /* of its path, behind that of above */
+    size_t path_len;            /* of its whole path; 0: the root */
+    dev_t dev;
+    ino_t ino;
+    struct tar_entry entry; /* without a path; its texts belong to the arena */
 };
 
 struct place {
-    int root_fd;
     struct arena arena;
     struct folder *folders; /* the last one first */
-    char *parent;           /* the path of parent_fd; NULL: none is open */
-    int parent_fd;
+    struct text last;       /* its path */
+    size_t longest;         /* of their paths */
+    struct climb climb;     /* in the folder of the last entry */
+    struct climb linked;    /* in that of the last hard link's target */
     uint64_t owners_not_set, attributes_not_set;
 };
 
@@ -33,8 +43,8 @@ int jbi_place_new(struct place **out, int root_fd, struct jb_error *err)
     struct place *place = calloc(1, sizeof *place);
     if (place == NULL)
         return jbi_fail_memory(err);
-    place->root_fd = root_fd;
-    place->parent_fd = -1;
+    jbi_climb_begin(&place->climb, root_fd);
+    jbi_climb_begin(&place->linked, root_fd);
     *out = place;
     return JB_OK;
 }
@@ -43,9 +53,9 @@ void jbi_place_free(struct place *place)
 {
     if (place == NULL)
         return;
-    if (place->parent_fd >= 0)
-        close(place->parent_fd);
-    free(place->parent);
+    jbi_climb_end(&place->climb);
+    jbi_climb_end(&place->linked);
+    jbi_text_free(&place->last);
     jbi_arena_free(&place->arena);
     free(place);
 }
@@ -56,24 +66,13 @@ static int parent_of(struct place *place, const char *path, const char **name, s
     const char *slash = strrchr(path, '/');
     size_t len = slash ? (size_t)(slash - path) : 0;
     *name = slash ? slash + 1 : path;
-    bool is_open = place->parent != NULL && strlen(place->parent) == len &&
-                   memcmp(place->parent, path, len) == 0;
-    if (is_open)
-        return place->parent_fd;
-    if (place->parent_fd >= 0)
-        close(place->parent_fd);
-    free(place->parent);
-    place->parent = strndup(path, len);
-    place->parent_fd = place->parent ? jbi_make_path(place->root_fd, path, len, 0755) : -1;
-    if (place->parent == NULL) {
+    int fd = jbi_climb_to(&place->climb, path, len, true, 0755);
+    if (fd < 0 && errno == ENOMEM)
         jbi_fail_memory(err);
-    } else if (place->parent_fd < 0) {
+    else if (fd < 0)
         jbi_fail_errno(err, errno == ELOOP || errno == ENOTDIR ? JB_ECORRUPT : JB_EIO,
                        "cannot make the folder of \"%s\"", path);
-        free(place->parent);
-        place->parent = NULL;
-    }
-    return place->parent_fd;
+    return fd;
 }
 
 /* No such owner can be set: the last number means "leave it", larger ones would be cut. */
@@ -150,41 +149,78 @@ static struct tar_xattr *xattrs_copy(struct arena *arena, const struct tar_entry
     return copy;
 }
 
+/* The nearest folder that holds the path, of the last one and those that hold it. */
+static const struct folder *folder_above(const struct place *place, const char *path)
+{
+    const struct folder *above = place->folders;
+    while (above != NULL && above->path_len > 0 &&
+           (strncmp(place->last.at, path, above->path_len) != 0 || path[above->path_len] != '/'))
+        above = above->above;
+    return above;
+}
+
 /* Remembers what the folder is to get at the end. */
-static int folder_remember(struct place *place, const struct tar_entry *entry, struct jb_error *err)
+static int folder_remember(struct place *place, const struct tar_entry *entry,
+                           const struct stat *st, struct jb_error *err)
 {
     struct folder *folder = jbi_arena_alloc(&place->arena, sizeof *folder);
+    const char *path = strcmp(entry->path, ".") == 0 ? "" : entry->path;
     if (folder == NULL)
         return jbi_fail_memory(err);
+    folder->above = folder_above(place, path);
+    folder->path_len = strlen(path);
+    folder->rest =
+        jbi_arena_text(&place->arena, path + (folder->above ? folder->above->path_len : 0));
+    folder->dev = st->st_dev;
+    folder->ino = st->st_ino;
     folder->entry = *entry;
-    folder->entry.path = jbi_arena_text(&place->arena, entry->path);
+    folder->entry.path = NULL;
     folder->entry.xattrs = xattrs_copy(&place->arena, entry);
-    if (folder->entry.path == NULL || folder->entry.xattrs == NULL)
+    place->last.len = 0;
+    jbi_text_adds(&place->last, path);
+    if (folder->rest == NULL || folder->entry.xattrs == NULL || place->last.failed)
         return jbi_fail_memory(err);
+    if (folder->path_len > place->longest)
+        place->longest = folder->path_len;
     folder->next = place->folders;
     place->folders = folder;
     return JB_OK;
 }
 
-/* A database that was restored before the code may have made its folder. */
-static bool is_folder(int dir_fd, const char *name)
+/* Each folder comes once: one that is ours already has another name here, which means the same to
+ * this file system. */
+static int check_alone(const struct place *place, const char *path, const struct stat *st,
+                       struct jb_error *err)
 {
-    struct stat st;
-    return errno == EEXIST && fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-           S_ISDIR(st.st_mode);
+    const struct folder *other = place->folders;
+    while (other != NULL && (other->ino != st->st_ino || other->dev != st->st_dev))
+        other = other->next;
+    if (other == NULL)
+        return JB_OK;
+    jbi_fail(err, JB_EUNSUPPORTED, "\"%s\" and another folder are the same on this file system",
+             path);
+    jbi_hint(err, "restore to a file system that tells upper from lower case");
+    return JB_EUNSUPPORTED;
 }
 
 static int place_folder(struct place *place, const struct tar_entry *entry, struct jb_error *err)
 {
     const char *name;
-    if (strcmp(entry->path, ".") != 0) {
-        int dir_fd = parent_of(place, entry->path, &name, err);
-        if (dir_fd < 0)
-            return err != NULL && err->code ? err->code : JB_EIO;
-        if (mkdirat(dir_fd, name, 0700) < 0 && !is_folder(dir_fd, name))
-            return jbi_fail_errno(err, JB_EIO, "cannot make folder \"%s\"", entry->path);
-    }
-    return folder_remember(place, entry, err);
+    bool is_root = strcmp(entry->path, ".") == 0;
+    struct stat st;
+    int dir_fd = parent_of(place, entry->path, &name, err);
+    if (dir_fd < 0)
+        return err != NULL && err->code ? err->code : JB_EIO;
+    /* A database that was restored before the code may have made its folder. */
+    bool is_made = !is_root && mkdirat(dir_fd, name, 0700) == 0;
+    bool may_be = is_made || is_root || errno == EEXIST;
+    if (!may_be || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot make folder \"%s\"", entry->path);
+    if (!S_ISDIR(st.st_mode))
+        return jbi_fail(err, JB_EIO, "cannot make folder \"%s\": something else has its name",
+                        entry->path);
+    int code = is_made ? JB_OK : check_alone(place, entry->path, &st, err);
+    return code < 0 ? code : folder_remember(place, entry, &st, err);
 }
 
 static int place_hardlink(struct place *place, const struct tar_entry *entry, int dir_fd,
@@ -192,7 +228,7 @@ static int place_hardlink(struct place *place, const struct tar_entry *entry, in
 {
     const char *slash = strrchr(entry->link, '/');
     size_t len = slash ? (size_t)(slash - entry->link) : 0;
-    scope_fd int from_fd = jbi_make_path(place->root_fd, entry->link, len, 0755);
+    int from_fd = jbi_climb_to(&place->linked, entry->link, len, false, 0);
     if (from_fd >= 0 && linkat(from_fd, slash ? slash + 1 : entry->link, dir_fd, name, 0) == 0)
         return JB_OK;
     return jbi_fail_errno(err, JB_EIO, "cannot make \"%s\" a hard link to \"%s\"", entry->path,
@@ -244,15 +280,41 @@ int jbi_place_file_end(struct place *place, const struct tar_entry *entry, int f
     return code;
 }
 
+/* The whole path again, from its end to its beginning. */
+static void folder_path(char *path, const struct folder *folder)
+{
+    path[folder->path_len] = '\0';
+    for (const struct folder *at = folder; at != NULL; at = at->above) {
+        size_t len = strlen(at->rest);
+        memcpy(path + at->path_len - len, at->rest, len);
+    }
+}
+
+/* From the folder above it: this one may not let its owner in any more. */
+static int folder_finish(struct place *place, const struct folder *folder, const char *path,
+                         struct jb_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash ? (size_t)(slash - path) : 0;
+    const char *name = *path == '\0' ? "." : slash ? slash + 1 : path;
+    int dir_fd = jbi_climb_to(&place->climb, path, len, false, 0);
+    scope_fd int fd =
+        dir_fd < 0 ? -1 : openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot open \"%s\"", path);
+    struct tar_entry entry = folder->entry;
+    entry.path = path;
+    return metadata_set(place, fd, &entry, err);
+}
+
 int jbi_place_finish(struct place *place, jb_report *report, struct jb_error *err)
 {
+    scope_free char *path = malloc(place->longest + 1);
+    if (path == NULL)
+        return jbi_fail_memory(err);
     for (const struct folder *folder = place->folders; folder != NULL; folder = folder->next) {
-        bool is_root = strcmp(folder->entry.path, ".") == 0;
-        size_t len = is_root ? 0 : strlen(folder->entry.path);
-        scope_fd int fd = jbi_make_path(place->root_fd, folder->entry.path, len, 0755);
-        if (fd < 0)
-            return jbi_fail_errno(err, JB_EIO, "cannot open \"%s\"", folder->entry.path);
-        int code = metadata_set(place, fd, &folder->entry, err);
+        folder_path(path, folder);
+        int code = folder_finish(place, folder, path, err);
         if (code < 0)
             return code;
     }

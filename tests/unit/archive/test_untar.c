@@ -217,7 +217,15 @@ static void paths_that_lead_out_are_refused(void)
         memcpy(deep + 2 * i, "a/", 2);
     strcpy(deep + 200000, "a");
     struct tar_entry entry = {.type = TAR_FILE, .path = deep};
+    CHECK(feed_entry(&entry, NULL) == JB_ECORRUPT);
+    deep[ARCHIVE_PATH_MAX + 1] = '\0';
+    CHECK(feed_entry(&entry, NULL) == JB_ECORRUPT);
+    deep[ARCHIVE_PATH_MAX] = '\0';
     CHECK(feed_entry(&entry, NULL) == JB_OK);
+    memset(deep, 'n', 256);
+    deep[256] = '\0';
+    CHECK(feed_entry(&entry, NULL) == JB_ECORRUPT);
+    CHECK(feed_entry(&(struct tar_entry){.type = TAR_FILE, .path = deep + 1}, NULL) == JB_OK);
     free(deep);
 }
 

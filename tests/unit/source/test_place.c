@@ -40,6 +40,8 @@ static int lay_out(const struct tar_entry *entries, size_t count, const char *pa
     for (size_t i = 0; i < count; i++) {
         struct tar_entry entry = entries[i];
         bool is_file = entry.type == TAR_FILE;
+        artifacts[0].files += is_file;
+        artifacts[0].file_bytes += is_file ? sizeof content - 1 : 0;
         struct index_entry line = {.type = entry.type,
                                    .path = entry.path,
                                    .link = entry.link,
@@ -163,6 +165,35 @@ static void names_that_collide(void)
     REFUSED(FOLDER_AT("a"), FILE_AT("a"));
     REFUSED(FOLDER_AT("a"), LINK("a", "b"));
     REFUSED(LINK("a", "x"), LINK("a", "y"));
+    REFUSED(FOLDER_AT("a"), FOLDER_AT("a"));
+    REFUSED(FOLDER_AT("."), FOLDER_AT("."));
+}
+
+static void what_no_walk_could_meet(void)
+{
+    REFUSED(FILE_AT("b"), FILE_AT("a"));
+    REFUSED(FILE_AT("a/b"));
+    REFUSED(FOLDER_AT("a"), FILE_AT("b"), FILE_AT("a/c"));
+    REFUSED(FOLDER_AT("a"), FILE_AT("a/b/c"));
+    const struct tar_entry good[] = {FOLDER_AT("."),   FOLDER_AT("a"), FOLDER_AT("a/b"),
+                                     FILE_AT("a/b/c"), FILE_AT("a/d"), FILE_AT("a.e")};
+    CHECK(lay_out(good, sizeof good / sizeof *good, NULL, NULL) == JB_OK);
+}
+
+/* A file system that takes two names for one gives the second folder the first one's number. */
+static void folders_that_are_one_here(void)
+{
+    const struct tar_entry one = FOLDER_AT("a"), same = FOLDER_AT("a");
+    struct jb_error err = {0};
+    struct place *place;
+    int fd, out = folder("out");
+    REQUIRE(mkdirat(out, "b", 0700) == 0 && jbi_place_new(&place, out, NULL) == JB_OK);
+    const struct tar_entry made = FOLDER_AT("b");
+    CHECK(jbi_place_entry(place, &one, &fd, NULL) == JB_OK);
+    CHECK(jbi_place_entry(place, &made, &fd, NULL) == JB_OK); /* there before, but not of ours */
+    CHECK(jbi_place_entry(place, &same, &fd, &err) == JB_EUNSUPPORTED);
+    jbi_place_free(place);
+    close(out);
 }
 
 static void absurd_sizes_and_depths(void)
@@ -194,11 +225,11 @@ static void odd_names_and_modes_are_kept(void)
     const struct tar_entry entries[] = {
         FOLDER_AT("."),
         FILE_AT("\x1b[2J\n"),
-        FILE_AT("\xff"),
         {.type = TAR_FOLDER, .path = "closed", .mode = 0},
         FILE_AT("closed/file"),
         {.type = TAR_FIFO, .path = "fifo", .mode = 0640},
         {.type = TAR_FILE, .path = "none", .mode = 0},
+        FILE_AT("\xff"),
     };
     struct jb_error err = {0};
     struct stat st;
@@ -276,6 +307,8 @@ int main(void)
     RUN(writing_through_links);
     RUN(hard_links_that_lead_out);
     RUN(names_that_collide);
+    RUN(what_no_walk_could_meet);
+    RUN(folders_that_are_one_here);
     RUN(absurd_sizes_and_depths);
     RUN(odd_names_and_modes_are_kept);
     RUN(setuid_goes_with_its_owner_only);
