@@ -301,9 +301,12 @@ struct jb_restore_options {
  * root), last_restore_ms (how long restoring this backup took last, 0: not known), confirm_needed,
  * done, safety (a timestamp), down_ms (how long the service was down), duration_ms. Rows: with row
  * = "replace", one per thing: kind ("codebase", "sqlite", "postgresql"), name, place, size (bytes
- * to come); when it is done also with row = "kept": name, place (of the old state). The report is
- * handed over with JB_EROLLEDBACK and JB_EROLLBACK, too (why, as findings), and with JB_EINVAL for
- * want of confirm (the plan).
+ * to come), way ("exchange", or "in place": a PostgreSQL database that the login may neither make
+ * anew nor rename, which a WARNING finding says beforehand; it is emptied and restored in one
+ * transaction while the service is stopped, and a dump of the old state is kept); when it is done
+ * also with row = "kept": name, place (of the old state). The report is handed over with
+ * JB_EROLLEDBACK and JB_EROLLBACK, too (why, as findings), and with JB_EINVAL for want of confirm
+ * (the plan).
  *
  * Programs: those of the other verbs; systemctl, or the commands that the configuration names.
  * Expected codes: JB_EINVAL, JB_ENOTFOUND, JB_ECORRUPT, JB_EIO, JB_EDATABASE, JB_EUNSUPPORTED,

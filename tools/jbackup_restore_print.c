@@ -28,12 +28,20 @@ static void print_service(const jb_report *report)
 static void print_replaced(const struct cli *cli, const jb_report *report, const char *title)
 {
     const struct cli_column columns[] = {
-        {title, "kind", cli_text, false, NULL},
-        {"NAME", "name", cli_text, false, NULL},
-        {"SIZE", "size", cli_size, true, NULL},
+        {title, "kind", cli_text, false, NULL},    {"NAME", "name", cli_text, false, NULL},
+        {"SIZE", "size", cli_size, true, NULL},    {"HOW", "way", cli_text, false, NULL},
         {"PLACE", "place", cli_text, false, NULL},
     };
     cli_table(cli, report, "replace", columns, COUNT(columns));
+}
+
+static bool is_in_place(const jb_report *report)
+{
+    for (size_t row = 0; row < jb_report_row_count(report); row++) {
+        if (strcmp(cli_field(report, row, "way"), "in place") == 0)
+            return true;
+    }
+    return false;
 }
 
 void print_plan(const struct cli *cli, const jb_report *report)
@@ -50,8 +58,9 @@ void print_plan(const struct cli *cli, const jb_report *report)
         printf(", %s free", cli_size_text(there, cli_figure(report, "space_free")));
     putchar('\n');
     if (cli_figure(report, "last_restore_ms") > 0)
-        printf("%-12s about %s, by the last time; the service is down for a part of it only\n",
-               "takes", cli_duration_text(time, cli_figure(report, "last_restore_ms")));
+        printf("%-12s about %s, by the last time; the service is down for %s\n", "takes",
+               cli_duration_text(time, cli_figure(report, "last_restore_ms")),
+               is_in_place(report) ? "what is replaced in place" : "a part of it only");
     print_replaced(cli, report, "REPLACES");
 }
 

@@ -11,7 +11,7 @@
 #include "archive/untar.h"
 #include "base/clock.h"
 #include "source/codebase_swap.h"
-#include "source/postgresql_swap.h"
+#include "source/postgresql_inplace.h"
 #include "source/sqlite_swap.h"
 
 struct place_run {
@@ -62,6 +62,25 @@ static int fail_no_database(const struct place_run *run, const struct artifact *
     return JB_EINVAL;
 }
 
+/* Exchanged, or replaced where it is if this login can't have it exchanged. Where the server does
+ * not say, staging tells why. */
+static int begin_postgresql(struct place_run *run, const struct postgresql_swap_what *what,
+                            struct swap **out, struct jb_error *err)
+{
+    struct postgresql_inplace_what in_place = {
+        .swap = *what,
+        .folder_fd = run->session.repository.state_fd,
+        .folder = jbi_transaction_folder(&run->t),
+    };
+    struct jb_error unwanted = {0};
+    int code = jbi_postgresql_inplace_why(what->live, &run->session.arena, &in_place.why,
+                                          &in_place.hint, &unwanted);
+    if (in_place.folder == NULL)
+        return jbi_fail_memory(err);
+    return code == JB_OK && in_place.why != NULL ? jbi_postgresql_inplace_begin(out, &in_place, err)
+                                                 : jbi_postgresql_swap_begin(out, what, err);
+}
+
 static int add_database(struct place_run *run, const struct artifact *artifact,
                         struct jb_error *err)
 {
@@ -82,7 +101,7 @@ static int add_database(struct place_run *run, const struct artifact *artifact,
     } else {
         const struct postgresql_swap_what what = {&database->postgresql, category_fd, artifact,
                                                   run->t.journal.id};
-        code = jbi_postgresql_swap_begin(out, &what, err);
+        code = begin_postgresql(run, &what, out, err);
     }
     run->t.count += code == JB_OK;
     return code;

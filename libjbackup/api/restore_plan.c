@@ -2,6 +2,7 @@
 /* What a restore in place will do, and whether it can. */
 #include "api/restore_plan.h"
 
+#include <stdio.h>
 #include <sys/statvfs.h>
 
 #include "api/verify_rates.h"
@@ -44,11 +45,12 @@ static void tell_targets(struct restore_plan *plan, struct transaction *t,
         uint64_t size = size_of(backup, swap);
         struct record *row = jbi_report_row(report);
         jbi_row_text(report, row, "row", "replace");
-        jbi_row_text(report, row, "kind", swap->ops->kind);
+        jbi_row_text(report, row, "kind", swap->in_place ? "postgresql" : swap->ops->kind);
         jbi_row_text(report, row, "name", swap->name);
         jbi_row_text(report, row, "place", place_of(t, swap));
         jbi_row_number(report, row, "size", (int64_t)size);
-        if (strcmp(swap->ops->kind, "postgresql") != 0)
+        jbi_row_text(report, row, "way", swap->in_place ? "in place" : "exchange");
+        if (swap->in_place == NULL && strcmp(swap->ops->kind, "postgresql") != 0)
             plan->space_needed += size;
     }
 }
@@ -85,15 +87,35 @@ static int look_at_service(struct restore_plan *plan, const struct transaction *
     return code;
 }
 
+/* What takes its time with the service stopped, by the last time of all together. */
+static void tell_in_place(struct transaction *t, int64_t last_ms)
+{
+    jb_report *report = t->session->report;
+    char time[48] = "as long as a restore takes";
+    if (last_ms > 0)
+        snprintf(time, sizeof time, "about %.1f s or more", (double)last_ms / 1000);
+    for (size_t i = 0; i < t->count; i++) {
+        const struct swap *swap = t->swaps[i];
+        if (swap->in_place == NULL)
+            continue;
+        jbi_finding(report, JB_WARNING, swap->name,
+                    "%s, so it is replaced in place: the service is down for all of that, %s",
+                    swap->in_place, time);
+        jbi_finding_hint(report, "to have it exchanged in a moment: %s", swap->in_place_hint);
+    }
+}
+
 static int tell_last(struct transaction *t, const struct manifest *backup, struct jb_error *err)
 {
     struct past_run *past;
     size_t count;
     int code = jbi_past_runs(t->session, &past, &count, err);
-    if (code == JB_OK)
-        jbi_row_number(t->session->report, &t->session->report->figures, "last_restore_ms",
-                       jbi_restore_estimate_ms(backup, past, count));
-    return code;
+    if (code < 0)
+        return code;
+    int64_t last_ms = jbi_restore_estimate_ms(backup, past, count);
+    jbi_row_number(t->session->report, &t->session->report->figures, "last_restore_ms", last_ms);
+    tell_in_place(t, last_ms);
+    return JB_OK;
 }
 
 static void tell_figures(const struct restore_plan *plan, const struct transaction *t,

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "os/lock.h"
 #include "source/codebase_swap.h"
-#include "source/postgresql_swap.h"
+#include "source/postgresql_inplace.h"
 #include "source/sqlite_swap.h"
 
 /* ---- Beginning and ending ------------------------------------------------------------------- */
@@ -97,6 +97,27 @@ static const struct database *find_database(const struct transaction *t,
     return NULL;
 }
 
+const char *jbi_transaction_folder(const struct transaction *t)
+{
+    return jbi_arena_printf(&t->session->arena, "%s/.jbackup", t->session->project->backup_dir);
+}
+
+static int resume_in_place(struct transaction *t, const struct journal_target *target,
+                           struct jb_error *err)
+{
+    const struct database *database = find_database(t, target, DATABASE_POSTGRESQL);
+    const struct postgresql_inplace_what what = {
+        .swap.live = database ? &database->postgresql : NULL,
+        .folder_fd = t->session->repository.state_fd,
+        .folder = jbi_transaction_folder(t),
+    };
+    if (database == NULL)
+        return fail_unknown_target(target, err);
+    return what.folder
+               ? jbi_postgresql_inplace_resume(&t->swaps[t->count], target->state, &what, err)
+               : jbi_fail_memory(err);
+}
+
 static int resume_one(struct transaction *t, const struct journal_target *target,
                       struct jb_error *err)
 {
@@ -113,6 +134,8 @@ static int resume_one(struct transaction *t, const struct journal_target *target
         database = find_database(t, target, DATABASE_POSTGRESQL);
         code = database ? jbi_postgresql_swap_resume(out, target->state, &database->postgresql, err)
                         : fail_unknown_target(target, err);
+    } else if (strcmp(target->kind, POSTGRESQL_INPLACE_KIND) == 0) {
+        code = resume_in_place(t, target, err);
     } else {
         code = jbi_fail(err, JB_ECORRUPT, "%s is damaged: \"%s\" can't be exchanged", JOURNAL_NAME,
                         target->kind);

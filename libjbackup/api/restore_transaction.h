@@ -31,6 +31,9 @@ void jbi_transaction_end(struct transaction *t);
 /* After begin, with a journal: the target and the swaps that it names. */
 int jbi_transaction_resume(struct transaction *t, struct jb_error *err);
 
+/* Where the journal lies, for people; NULL: out of memory. */
+const char *jbi_transaction_folder(const struct transaction *t);
+
 /* Writes the journal with this phase and what the swaps know now. */
 int jbi_transaction_note(struct transaction *t, enum journal_phase phase, struct jb_error *err);
 

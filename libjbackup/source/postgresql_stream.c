@@ -28,7 +28,8 @@ struct stream {
     const struct postgresql_dump *dump;
     const char *step;
     struct process *source; /* gives the bytes */
-    struct process *sql;    /* gets them, too; NULL: nobody */
+    struct process *sink;   /* gets them, too; NULL: nobody */
+    const char *sink_what;  /* e.g. "cannot write as SQL" */
     uint64_t bytes;
     bool is_at_end; /* the source has closed its output */
 };
@@ -138,13 +139,12 @@ static int feed(struct stream *stream, const unsigned char *from, size_t len, st
 {
     while (len > 0) {
         size_t put = 0;
-        int got = jbi_process_write(stream->sql, from, len, LOOK_MS, &put, err);
+        int got = jbi_process_write(stream->sink, from, len, LOOK_MS, &put, err);
         if (got == 0) {
-            int code = finish(stream, stream->sql, "cannot write as SQL", err);
+            int code = finish(stream, stream->sink, stream->sink_what, err);
             return code < 0 ? code
-                            : jbi_fail(err, JB_EDATABASE,
-                                       "cannot write \"%s\" as SQL: pg_restore ended too early",
-                                       stream->dump->database);
+                            : jbi_fail(err, JB_EDATABASE, "%s \"%s\": pg_restore ended too early",
+                                       stream->sink_what, stream->dump->database);
         }
         int code = got == 2 ? ask_hook(stream, err) : got < 0 ? got : JB_OK;
         if (code < 0)
@@ -165,7 +165,7 @@ static int read_stream(void *user, void *to, size_t room, size_t *got, struct jb
             code = ask_hook(stream, err);
         if (what == 1)
             stream->bytes += *got;
-        if (what == 1 && stream->sql != NULL)
+        if (what == 1 && stream->sink != NULL)
             code = feed(stream, to, *got, err);
         if (what == 0) {
             stream->is_at_end = true;
@@ -187,9 +187,9 @@ static int conclude(struct stream *stream, int code, const struct jb_error *why,
         if (end < 0)
             return end;
     }
-    if (code == JB_OK && stream->sql != NULL) {
-        jbi_process_close_input(stream->sql);
-        code = finish(stream, stream->sql, "cannot write as SQL", err);
+    if (code == JB_OK && stream->sink != NULL) {
+        jbi_process_close_input(stream->sink);
+        code = finish(stream, stream->sink, stream->sink_what, err);
     }
     if (code < 0 && why->code != 0 && err != NULL && err->code == 0)
         *err = *why;
@@ -200,18 +200,19 @@ int jbi_postgresql_stream(const struct postgresql_dump *dump, int dump_fd, int s
                           const struct dump_options *options, struct dump_contents *contents,
                           struct jb_error *err)
 {
-    struct stream stream = {.dump = dump, .step = options->step};
+    struct stream stream = {
+        .dump = dump, .step = options->step, .sink_what = "cannot write as SQL"};
     struct jb_error why = {0};
     int code =
         start_pg_dump(dump, "--format=custom", "--compress=0", PROCESS_PIPE, &stream.source, err);
     if (code == JB_OK && sql_fd >= 0)
-        code = start_pg_restore(dump, false, PROCESS_PIPE, sql_fd, &stream.sql, err);
+        code = start_pg_restore(dump, false, PROCESS_PIPE, sql_fd, &stream.sink, err);
     if (code == JB_OK) {
         code = jbi_dump_pack(read_stream, &stream, dump_fd, options, contents, &why);
         code = conclude(&stream, code, &why, err);
     }
     jbi_process_end(stream.source, GRACE_MS);
-    jbi_process_end(stream.sql, GRACE_MS);
+    jbi_process_end(stream.sink, GRACE_MS);
     if (code == JB_EUNSUPPORTED && sql_fd >= 0 && ftruncate(sql_fd, 0) < 0)
         code = jbi_fail_errno(err, JB_EIO, "cannot write the SQL text of \"%s\"", dump->database);
     return code;
@@ -317,6 +318,52 @@ int jbi_postgresql_restore(const struct postgresql_dump *dump, int dump_fd,
         arguments[count++] = "--no-subscriptions";
     int code = start_with(dump, arguments, -1, -1, dump_fd, &process, err);
     return code < 0 ? code : run(dump, process, "restore database", "cannot restore", err);
+}
+
+/* A restore that is fed by us. */
+struct pouring {
+    struct stream stream;
+    const struct dump_splice *how;
+};
+
+static bool is_left_out(void *user, const struct dump_item *item)
+{
+    const struct pouring *p = user;
+    return p->how->is_left_out(p->how->user, item);
+}
+
+static int pour(void *user, const void *bytes, size_t len, struct jb_error *err)
+{
+    struct pouring *p = user;
+    p->stream.bytes += len;
+    return feed(&p->stream, bytes, len, err);
+}
+
+int jbi_postgresql_restore_at_once(const struct postgresql_dump *dump, int dump_fd,
+                                   const struct dump_splice *how, struct jb_error *err)
+{
+    struct pouring p = {{.dump = dump, .step = "restore database", .sink_what = "cannot restore"},
+                        how};
+    const struct dump_splice splice = {how->name, how->first, is_left_out, pour, &p};
+    const char *conninfo = jbi_arena_printf(dump->job->arena, "--dbname=%s", dump->login->conninfo);
+    const char *const arguments[] = {dump->tools->pg_restore,
+                                     conninfo,
+                                     "--single-transaction",
+                                     "--exit-on-error",
+                                     "--no-password",
+                                     "--no-subscriptions",
+                                     NULL};
+    if (conninfo == NULL)
+        return jbi_fail_memory(err);
+    int code = start(dump, arguments, PROCESS_PIPE, -1, &p.stream.sink, err);
+    if (code == JB_OK)
+        code = jbi_dump_splice(dump_fd, &splice, err);
+    if (code == JB_OK) {
+        jbi_process_close_input(p.stream.sink);
+        code = finish(&p.stream, p.stream.sink, p.stream.sink_what, err);
+    }
+    jbi_process_end(p.stream.sink, GRACE_MS);
+    return code;
 }
 
 /* ---- Globals ---- */

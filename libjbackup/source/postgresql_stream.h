@@ -4,6 +4,7 @@
 
 #include "adapter/postgres.h"
 #include "archive/dump.h"
+#include "archive/dump_splice.h"
 #include "source/source.h"
 
 /* Running PostgreSQL's client programs and what flows between them. A call that fails leaves no
@@ -48,6 +49,15 @@ struct postgresql_restore {
  * JB_EDATABASE in pg_restore's words. */
 int jbi_postgresql_restore(const struct postgresql_dump *dump, int dump_fd,
                            const struct postgresql_restore *how, struct jb_error *err);
+
+/*
+ * The same into a database that has something in it, owners and grants too, as one transaction that
+ * begins with how->first: pg_restore --single-transaction, which is fed what how makes of the dump
+ * (how->write is ours). If this process dies before all was fed, nothing is changed; after
+ * that pg_restore may still end its work.
+ */
+int jbi_postgresql_restore_at_once(const struct postgresql_dump *dump, int dump_fd,
+                                   const struct dump_splice *how, struct jb_error *err);
 
 /* Roles, memberships and tablespaces of the server, without passwords, to out_fd. */
 int jbi_postgresql_globals(const struct postgresql_dump *dump, int out_fd, struct jb_error *err);

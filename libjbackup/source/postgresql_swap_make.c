@@ -142,11 +142,10 @@ static int set_up(const struct postgresql_swap *s, struct postgres *session, str
 
 /* ---- Its content ---- */
 
-/* What differs is an error; what could only not be compared, a warning. */
-static int conclude(struct making *m, const char *what, struct jb_error *err)
+int jbi_swap_conclude(const struct postgresql_swap *s, const jb_report *compared,
+                      size_t not_compared, const char *what, const struct source_job *job,
+                      struct jb_error *err)
 {
-    const jb_report *compared = m->compared;
-    const struct source_job *job = m->job;
     size_t errors = 0;
     const struct jb_finding *first = NULL;
     for (size_t i = 0; i < compared->finding_count; i++) {
@@ -157,10 +156,10 @@ static int conclude(struct making *m, const char *what, struct jb_error *err)
     }
     if (compared->failed)
         return jbi_fail_memory(err);
-    if (first != NULL && errors > m->checked.not_compared) {
+    if (first != NULL && errors > not_compared) {
         jbi_report_merge(job->report, compared, "");
         return jbi_fail(err, JB_ECORRUPT, "the %s \"%s\" is not what was backed up: %s: %s", what,
-                        m->s->database, first->subject, first->message);
+                        s->database, first->subject, first->message);
     }
     for (size_t i = 0; i < compared->finding_count; i++) {
         const struct jb_finding *f = &compared->findings[i];
@@ -172,7 +171,12 @@ static int conclude(struct making *m, const char *what, struct jb_error *err)
     return JB_OK;
 }
 
-static void hint_restore(struct jb_error *err)
+static int conclude(struct making *m, const char *what, struct jb_error *err)
+{
+    return jbi_swap_conclude(m->s, m->compared, m->checked.not_compared, what, m->job, err);
+}
+
+void jbi_swap_hint_restore(struct jb_error *err)
 {
     if (err == NULL || err->code != JB_EDATABASE)
         return;
@@ -197,7 +201,7 @@ static int fill(struct making *m, const struct postgres_login *login, struct jb_
     };
     struct jb_error why = {0};
     int code = jbi_postgresql_restore(&dump, m->fd, &how, &why);
-    hint_restore(&why);
+    jbi_swap_hint_restore(&why);
     if (code < 0 && err != NULL && err->code == 0)
         *err = why;
     if (code == JB_OK)

@@ -18,6 +18,14 @@ static const char sql_sessions[] =
     " FROM pg_stat_activity a LEFT JOIN pg_roles u ON u.oid = a.usesysid"
     " WHERE a.datname IN ($1, $2) AND a.usename IS NOT NULL AND a.pid <> pg_backend_pid()";
 
+/* Those that hold what a restore waits for; of the server's own, autovacuum gives way. */
+static const char sql_holders[] =
+    "SELECT a.pid, a.usename, a.application_name, host(a.client_addr), a.datname"
+    " FROM pg_stat_activity a WHERE a.datname = current_database() AND a.usename IS NOT NULL"
+    " AND a.pid <> pg_backend_pid() AND EXISTS (SELECT FROM pg_locks l JOIN pg_database d"
+    " ON d.oid = l.database WHERE l.pid = a.pid AND d.datname = a.datname"
+    " AND l.locktype IN ('relation', 'object'))";
+
 static int fail_sessions(const struct postgres_rows *rows, const char *why, bool all,
                          struct jb_error *err)
 {
@@ -100,6 +108,17 @@ int jbi_swap_end_sessions(struct postgres *session, const char *one, const char 
         code = fail_sessions(rows, "sessions that were told to end are still", true, err);
     else
         code = terminate(session, rows, err);
+    jbi_postgres_rows_free(rows);
+    return code;
+}
+
+int jbi_swap_fail_holders(struct postgres *session, struct jb_error *err)
+{
+    struct postgres_rows *rows = NULL;
+    int code = jbi_postgres_query(session, "cannot ask for the locks of", sql_holders, NULL, 0,
+                                  &rows, err);
+    if (code == JB_OK && jbi_postgres_row_count(rows) > 0)
+        code = fail_sessions(rows, "what is to be replaced is held by sessions", true, err);
     jbi_postgres_rows_free(rows);
     return code;
 }

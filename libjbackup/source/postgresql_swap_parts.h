@@ -50,6 +50,16 @@ bool jbi_swap_parse(struct postgresql_swap *s, const struct json *state);
  * on the server's disk when they return.
  */
 int jbi_swap_session(const struct postgresql_swap *s, struct postgres **out, struct jb_error *err);
+/* One that is open already is made such a session. */
+int jbi_swap_begin_session(const struct postgresql_swap *s, struct postgres *session,
+                           struct jb_error *err);
+/* Waits for the advisory lock of that class that belongs to this restore; the
+ * session has SWAP_LOCK_CLASS's. */
+int jbi_swap_await_lock(const struct postgresql_swap *s, struct postgres *session, int32_t class,
+                        struct jb_error *err);
+#define SWAP_LOCK_CLASS                                                                            \
+    1784834931 /* the first key of our advisory locks; the second is the mark                      \
+                */
 /* Names are quoted for %s, at most three of them. */
 int jbi_swap_execute(struct postgres *session, struct arena *arena, const char *what,
                      struct jb_error *err, const char *format, const char *const names[]);
@@ -59,6 +69,9 @@ int jbi_swap_execute(struct postgres *session, struct arena *arena, const char *
 /* Of the living one and of the login's rights. JB_EUNSUPPORTED, each named. */
 int jbi_swap_refuse_live(const struct postgresql_swap *s, struct postgres *session,
                          const struct source_job *job, struct jb_error *err);
+/* The part of it that is of the living one's content. */
+int jbi_swap_refuse_contents(const struct postgresql_swap *s, struct postgres *session,
+                             const struct source_job *job, struct jb_error *err);
 /* Of the backup, and of the new one's name. */
 int jbi_swap_refuse_dump(const struct postgresql_swap *s, struct postgres *session,
                          const struct source_job *job, struct jb_error *err);
@@ -72,6 +85,13 @@ int jbi_swap_refuse_roles(struct postgres *session, const struct dump_contents *
  * session. */
 int jbi_swap_make(const struct postgresql_swap *s, struct postgres **session,
                   const struct source_job *job, struct jb_error *err);
+/* What was compared: an error if anything differs, whose findings the job's report then gets; what
+ * could only not be compared is a warning there. what is e.g. "restored". */
+int jbi_swap_conclude(const struct postgresql_swap *s, const jb_report *compared,
+                      size_t not_compared, const char *what, const struct source_job *job,
+                      struct jb_error *err);
+/* What to do about an error of pg_restore. */
+void jbi_swap_hint_restore(struct jb_error *err);
 /* postgresql_swap_properties.c: of the database as a whole, as recorded. Owner and grants come
  * before there is any content. */
 int jbi_swap_give_rights(const struct postgresql_swap *s, struct postgres *session,
@@ -90,6 +110,9 @@ int jbi_swap_may_end(const struct postgresql_swap *s, struct postgres *session,
  * error that names them. */
 int jbi_swap_end_sessions(struct postgres *session, const char *one, const char *other,
                           bool is_last, int *count, struct jb_error *err);
+
+/* JB_EDATABASE that names those that hold locks in this session's database; JB_OK: nobody does. */
+int jbi_swap_fail_holders(struct postgres *session, struct jb_error *err);
 
 /* ---- Renaming ---- (postgresql_swap_rename.c) */
 

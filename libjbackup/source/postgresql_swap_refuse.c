@@ -73,8 +73,8 @@ static int refuse_publications(const struct postgresql_swap *s, const struct sou
     return code;
 }
 
-static int refuse_contents(const struct postgresql_swap *s, struct postgres *session,
-                           const struct source_job *job, struct jb_error *err)
+int jbi_swap_refuse_contents(const struct postgresql_swap *s, struct postgres *session,
+                             const struct source_job *job, struct jb_error *err)
 {
     static const struct obstacle slots = {
         "SELECT slot_name FROM pg_replication_slots WHERE database = $1 ORDER BY 1",
@@ -164,7 +164,7 @@ int jbi_swap_refuse_live(const struct postgresql_swap *s, struct postgres *sessi
     int code = refuse_rights(s, session, err);
     if (code == JB_OK)
         code = refuse_database(s, session, &is_there, err);
-    return code < 0 || !is_there ? code : refuse_contents(s, session, job, err);
+    return code < 0 || !is_there ? code : jbi_swap_refuse_contents(s, session, job, err);
 }
 
 /* ---- The backup ---- */

@@ -10,24 +10,24 @@
 #include "base/text.h"
 #include "source/postgresql_swap_parts.h"
 
-#define LOCK_CLASS   "1784834931" /* the first key of our advisory locks; the second is the mark */
-#define LOCK_WAIT_MS 120000       /* a checkpoint may keep a killed process's session that long */
+#define LOCK_WAIT_MS 120000 /* a checkpoint may keep a killed process's session that long */
 #define LOOK_MS      50
 #define NUMBER_SIZE  16
 
-static int await_lock(const struct postgresql_swap *s, struct postgres *session,
-                      struct jb_error *err)
+int jbi_swap_await_lock(const struct postgresql_swap *s, struct postgres *session, int32_t class,
+                        struct jb_error *err)
 {
     const struct timespec nap = {.tv_nsec = LOOK_MS * 1000000L};
     int64_t until = jbi_monotonic_ms() + LOCK_WAIT_MS;
-    char key[NUMBER_SIZE];
-    const char *const params[] = {key};
-    snprintf(key, sizeof key, "%d", s->mark);
+    char keys[2][NUMBER_SIZE];
+    const char *const params[] = {keys[0], keys[1]};
+    snprintf(keys[0], sizeof keys[0], "%d", class);
+    snprintf(keys[1], sizeof keys[1], "%d", s->mark);
     for (;;) {
         struct postgres_rows *rows = NULL;
         int code = jbi_postgres_query(session, "cannot lock the restore on",
-                                      "SELECT pg_try_advisory_lock(" LOCK_CLASS ", $1::int4)",
-                                      params, 1, &rows, err);
+                                      "SELECT pg_try_advisory_lock($1::int4, $2::int4)", params, 2,
+                                      &rows, err);
         const char *value = code == JB_OK ? jbi_postgres_value(rows, 0, 0) : NULL;
         bool is_mine = value != NULL && strcmp(value, "t") == 0;
         jbi_postgres_rows_free(rows);
@@ -65,8 +65,8 @@ static int check_system(const struct postgresql_swap *s, struct postgres *sessio
     return JB_EDATABASE;
 }
 
-static int begin_session(const struct postgresql_swap *s, struct postgres *session,
-                         struct jb_error *err)
+int jbi_swap_begin_session(const struct postgresql_swap *s, struct postgres *session,
+                           struct jb_error *err)
 {
     int code = jbi_postgres_execute(session, "cannot begin a session with",
                                     "SET synchronous_commit = local", err);
@@ -74,7 +74,7 @@ static int begin_session(const struct postgresql_swap *s, struct postgres *sessi
         code = jbi_postgres_execute(session, "cannot begin a session with",
                                     "SET default_transaction_read_only = off", err);
     if (code == JB_OK)
-        code = await_lock(s, session, err);
+        code = jbi_swap_await_lock(s, session, SWAP_LOCK_CLASS, err);
     return code < 0 ? code : check_system(s, session, err);
 }
 
@@ -112,7 +112,7 @@ int jbi_swap_session(const struct postgresql_swap *s, struct postgres **out, str
             *err = first;
         return code;
     }
-    code = begin_session(s, *out, err);
+    code = jbi_swap_begin_session(s, *out, err);
     if (code < 0) {
         jbi_postgres_close(*out);
         *out = NULL;

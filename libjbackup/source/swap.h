@@ -29,6 +29,9 @@
 struct swap {
     const struct swap_ops *ops;
     const char *name; /* of the database; "code" */
+    /* Nothing is made beside: it is replaced where it is, which takes as long as a restore, with
+     * the service stopped. Why so, and what to do about it, for people; NULL: it is exchanged. */
+    const char *in_place, *in_place_hint;
 };
 
 struct swap_ops {
