@@ -6,13 +6,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "api/restore_choice.h"
 #include "api/restore_plan.h"
 #include "api/restore_transaction.h"
-#include "archive/untar.h"
 #include "base/clock.h"
-#include "source/codebase_swap.h"
-#include "source/postgresql_inplace.h"
-#include "source/sqlite_swap.h"
 
 struct place_run {
     struct session session;
@@ -23,124 +20,6 @@ struct place_run {
     struct restore_plan plan;
     bool goes_on; /* false: the plan alone is wanted */
 };
-
-/* ---- What is restored ----------------------------------------------------------------------- */
-
-/* What configures backups and the application here and now: with the passwords of today. */
-static const char *const stays[] = {"jbackup.json", ".env", NULL};
-
-static int add_codebase(struct place_run *run, struct jb_error *err)
-{
-    const struct codebase_swap_what what = {
-        .live = &run->t.target.code,
-        .category_fd = jbi_category_fd(&run->session, run->backup),
-        .archive = jbi_manifest_artifact(run->backup, ARTIFACT_CODEBASE, NULL),
-        .index = jbi_manifest_artifact(run->backup, ARTIFACT_INDEX, NULL),
-        .path = run->path,
-        .id = run->t.journal.id,
-        .stays = stays,
-    };
-    if (what.archive == NULL || what.index == NULL) {
-        jbi_fail(err, JB_ENOTFOUND, "backup %s holds no code", run->backup->timestamp);
-        jbi_hint(err, "\"jbackup list\" shows which backups do");
-        return JB_ENOTFOUND;
-    }
-    int code = jbi_codebase_swap_begin(&run->t.swaps[run->t.count], &what, err);
-    run->t.count += code == JB_OK;
-    return code;
-}
-
-static int fail_no_database(const struct place_run *run, const struct artifact *artifact,
-                            struct jb_error *err)
-{
-    jbi_fail(err, JB_EINVAL, "the configuration does not say where the database \"%s\" is",
-             artifact->name);
-    jbi_hint(err,
-             "name it in jbackup.json, or lay it out with \"jbackup restore --timestamp %s "
-             "--database %s --to DIR\"",
-             run->backup->timestamp, artifact->name);
-    return JB_EINVAL;
-}
-
-/* Exchanged, or replaced where it is if this login can't have it exchanged. Where the server does
- * not say, staging tells why. */
-static int begin_postgresql(struct place_run *run, const struct postgresql_swap_what *what,
-                            struct swap **out, struct jb_error *err)
-{
-    struct postgresql_inplace_what in_place = {
-        .swap = *what,
-        .folder_fd = run->session.repository.state_fd,
-        .folder = jbi_transaction_folder(&run->t),
-    };
-    struct jb_error unwanted = {0};
-    int code = jbi_postgresql_inplace_why(what->live, &run->session.arena, &in_place.why,
-                                          &in_place.hint, &unwanted);
-    if (in_place.folder == NULL)
-        return jbi_fail_memory(err);
-    return code == JB_OK && in_place.why != NULL ? jbi_postgresql_inplace_begin(out, &in_place, err)
-                                                 : jbi_postgresql_swap_begin(out, what, err);
-}
-
-static int add_database(struct place_run *run, const struct artifact *artifact,
-                        struct jb_error *err)
-{
-    const struct database *database =
-        jbi_restore_target_database(&run->t.target, run->session.project, artifact->name);
-    struct swap **out = &run->t.swaps[run->t.count];
-    int category_fd = jbi_category_fd(&run->session, run->backup);
-    int code;
-    if (database == NULL) {
-        code = fail_no_database(run, artifact, err);
-    } else if ((database->kind == DATABASE_SQLITE) != (artifact->kind == ARTIFACT_SQLITE)) {
-        code = jbi_fail(err, JB_EINVAL, "the database \"%s\" of the backup is of another kind",
-                        artifact->name);
-    } else if (database->kind == DATABASE_SQLITE) {
-        const struct sqlite_swap_what what = {&database->sqlite, category_fd, artifact,
-                                              run->t.journal.id};
-        code = jbi_sqlite_swap_begin(out, &what, err);
-    } else {
-        const struct postgresql_swap_what what = {&database->postgresql, category_fd, artifact,
-                                                  run->t.journal.id};
-        code = begin_postgresql(run, &what, out, err);
-    }
-    run->t.count += code == JB_OK;
-    return code;
-}
-
-static int add_databases(struct place_run *run, bool must_find, struct jb_error *err)
-{
-    const char *wanted = run->options.database;
-    bool is_found = false;
-    int code = JB_OK;
-    for (size_t i = 0; i < run->backup->artifact_count && code == JB_OK; i++) {
-        const struct artifact *artifact = &run->backup->artifacts[i];
-        bool is_it = (artifact->kind == ARTIFACT_SQLITE || artifact->kind == ARTIFACT_POSTGRESQL) &&
-                     (wanted == NULL || strcmp(wanted, artifact->name) == 0);
-        if (!is_it)
-            continue;
-        is_found = true;
-        code = add_database(run, artifact, err);
-    }
-    if (code == JB_OK && !is_found && must_find) {
-        jbi_fail(err, JB_ENOTFOUND, "backup %s holds no database%s%s", run->backup->timestamp,
-                 wanted ? " " : "", wanted ? wanted : "");
-        jbi_hint(err, "\"jbackup show %s\" lists what it holds", run->backup->timestamp);
-        code = JB_ENOTFOUND;
-    }
-    return code;
-}
-
-/* Databases first: their exchange can be refused by others, the code's can't. */
-static int choose(struct place_run *run, struct jb_error *err)
-{
-    const struct jb_restore_options *options = &run->options;
-    bool only_code = run->path != NULL || options->type == JB_TYPE_CODEBASE;
-    bool only_databases = options->database != NULL || options->type == JB_TYPE_DATABASE;
-    int code = only_code ? JB_OK : add_databases(run, only_databases, err);
-    if (code == JB_OK && !only_databases && (only_code || jbi_manifest_has_codebase(run->backup)))
-        code = add_codebase(run, err);
-    return code;
-}
 
 /* ---- Steps ---------------------------------------------------------------------------------- */
 
@@ -410,7 +289,8 @@ static int prepare(struct place_run *run, struct jb_error *err)
     if (code == JB_OK)
         code = begin_journal(run, err);
     if (code == JB_OK)
-        code = choose(run, err);
+        code = jbi_restore_choose(
+            &(struct restore_choice){t, run->backup, &run->options, run->path}, err);
     if (code == JB_OK)
         code = jbi_restore_plan(&run->plan, t, run->backup, err);
     t->journal.service_was_active = run->plan.service_is_active;

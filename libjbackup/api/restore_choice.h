@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef JBI_API_RESTORE_CHOICE_H
+#define JBI_API_RESTORE_CHOICE_H
+
+#include "api/restore_transaction.h"
+
+/* What is wanted of a backup. */
+struct restore_choice {
+    struct transaction *t; /* with its target, and the id in its journal */
+    const struct manifest *backup;
+    const struct jb_restore_options *options; /* type and database */
+    const char *path;                         /* of the code, normal; NULL: all */
+};
+
+/* Begins the swaps of a transaction: databases first, for their exchange can be refused by others,
+ * the code's can't. Nothing is touched. JB_ENOTFOUND: the backup does not hold what is wanted;
+ * JB_EINVAL: the configuration has no place for it. */
+int jbi_restore_choose(const struct restore_choice *choice, struct jb_error *err);
+
+#endif
