@@ -37,4 +37,4 @@ need() {
 
 need_to_build=(gcc libc6-dev meson ninja-build pkg-config zlib1g-dev libisal-dev libjansson-dev
     libpq-dev libtar-dev libmbedtls-dev libsqlite3-dev libssl-dev
-    libcurl4-openssl-dev)
+    libcurl4-openssl-dev libesmtp-dev)

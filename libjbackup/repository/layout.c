@@ -348,15 +348,22 @@ int jbi_repository_lock(struct repository *repository, int wait_s, const char *w
 
 void jbi_repository_log(const struct repository *repository, const char *line)
 {
+    jbi_repository_log_to(repository, LOG_NAME, line);
+}
+
+void jbi_repository_log_to(const struct repository *repository, const char *name, const char *line)
+{
     char time[ISO_TIME_SIZE], printable[2048], entry[2048 + ISO_TIME_SIZE];
+    char old_name[LAYOUT_NAME_SIZE];
     const int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    scope_fd int fd = openat(repository->fd, LOG_NAME, flags, 0600);
+    scope_fd int fd = openat(repository->fd, name, flags, 0600);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
         return;
     jbi_iso_time(time, jbi_now_us(), false);
     jbi_escape(printable, sizeof printable, line, strlen(line));
     int len = snprintf(entry, sizeof entry, "%s %s\n", time, printable);
+    snprintf(old_name, sizeof old_name, "%s.1", name);
     if (jbi_write_full(fd, entry, (size_t)len) == 0 && st.st_size + len > LOG_SIZE_MAX)
-        renameat(repository->fd, LOG_NAME, repository->fd, LOG_NAME ".1");
+        renameat(repository->fd, name, repository->fd, old_name);
 }

@@ -81,7 +81,9 @@ int jbi_repository_lock(struct repository *repository, int wait_s, const char *w
                         const struct hooks *hooks, int *lock_fd, struct jb_error *err);
 
 /* Appends a line with the time to backup.log (0600), which is kept under 2 MiB by renaming it to
- * backup.log.1. Failures are ignored: a log must not fail a backup. */
+ * backup.log.1. Failures are ignored: a log must not fail a backup. The second one to another file
+ * of that kind, beside it. */
 void jbi_repository_log(const struct repository *repository, const char *line);
+void jbi_repository_log_to(const struct repository *repository, const char *name, const char *line);
 
 #endif

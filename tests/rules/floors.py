@@ -14,13 +14,14 @@ FLOORS = {"base": 1, "os": 2, "adapter": 3, "archive": 4, "source": 5, "reposito
 FOREIGN = {
     "zlib.h": ["gzip"],
     "isa-l": ["gzip_isal"],
-    "openssl/": ["digest_libcrypto"],
+    "openssl/": ["digest_libcrypto", "smtp"],
     "mbedtls/": ["digest_mbedtls", "age"],
     "libtar": ["tar"],
     "jansson": ["json"],
     "libpq": ["postgres"],
     "sqlite3": ["sqlite"],
     "libesmtp": ["smtp"],
+    "auth-client.h": ["smtp"],
     "curl/": ["http"],
 }
 LIBC = set("""assert ctype dirent errno fcntl fnmatch ftw getopt glob grp inttypes langinfo libgen
