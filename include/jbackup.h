@@ -347,6 +347,200 @@ JB_API JB_MUST_USE int jb_rollback(jb_project *project, const struct jb_recover_
 JB_API JB_MUST_USE int jb_discard_old(jb_project *project, const struct jb_recover_options *options,
                                       jb_report **report, struct jb_error *err);
 
+/* ---- Monitor ------------------------------------------------------------------------------- */
+
+/* The names of the checks, in the order in which they run: "freshness", "proof", "integrity",
+ * "size", "systemd", "disk", "database", "restore", "permissions", "clock", "versions", "delivery";
+ * NULL past the end. */
+JB_API const char *jb_monitor_check_name(size_t index);
+
+/* Called for each finding as soon as its check has ended, on the caller's thread; borrowed during
+ * the call. */
+typedef void (*jb_finding_hook)(void *user, const char *check, const struct jb_finding *finding);
+
+struct jb_monitor_options {
+    size_t size;
+    const char *check; /* only this one; NULL: all */
+    int alert; /* 1: incidents are opened, escalated and ended, and alerts are sent; 0: only look */
+    int write_report; /* 1: also backup_health_report_TS.json and .html in the repository */
+    const char
+        *prometheus; /* also a text file of metrics, written atomically; NULL: as configured */
+    jb_finding_hook finding; /* may be NULL */
+    void *user;              /* of finding */
+};
+#define JB_MONITOR_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(struct jb_monitor_options), NULL, 0, 0, NULL, NULL, NULL                            \
+    }
+
+/* Whether the project could be restored right now, to a point that is recent enough, judged by what
+ * lies in the repository. Without a repository there is one CRITICAL finding. Subjects of findings
+ * begin with the check's name, a colon and a space, and stay the same while the trouble does.
+ * backup_monitor_config.json is made on first use. Stored files are read in turns, each within
+ * reread_days, new ones at once; what was found of them is kept with them.
+ * Figures: at, host, tool, project, repository; checks, bad (checks with a finding of WARNING or
+ * worse); newest, newest_at, newest_age_s, newest_size, newest_type; proved, proved_at, proof_age_s
+ * (null and -1: none); backups, total_size, stored_size, disk_total, disk_free, disk_used_percent,
+ * disk_full_days (-1: not known); artifacts_read, bytes_read (by integrity, now); incidents (open),
+ * alerts (put into the spool now), waiting (in the spool); duration_ms; json, html: files written,
+ * or null. Rows: with row = "check": check, level (the worst, null: no finding), findings, did
+ * (what was seen, a sentence), duration_ms. With row = "backup", newest first, at most 400: as in
+ * jb_verify_system. With row = "disk", oldest first: at, at_unix, used, total. With row =
+ * "incident", the open ones: key, check, level, message, opened_at, told_at. Programs: systemctl,
+ * pg_dump --version. Expected codes: JB_EINVAL (options, configuration), JB_ELOCKED (another check
+ * alerts), JB_EIO, JB_ECANCELED. */
+JB_API JB_MUST_USE int monitor_check(jb_project *project, const struct jb_monitor_options *options,
+                                     jb_report **report, struct jb_error *err);
+
+struct jb_monitor_config_options {
+    size_t size;
+    const char *key;   /* set this one (in the file); NULL: only show */
+    const char *value; /* to this; lists: separated by commas; "null": none */
+};
+#define JB_MONITOR_CONFIG_OPTIONS_INIT                                                             \
+    {                                                                                              \
+        sizeof(struct jb_monitor_config_options), NULL, NULL                                       \
+    }
+/* The effective values of backup_monitor_config.json (made if it is absent) and of mail. Rows: key,
+ * value (JSON; of secrets only whether they are set), standard (the default), source ("default", a
+ * file, "environment"). Figures: path. JB_EINVAL: no such key, or an impossible value; nothing is
+ * changed then. */
+JB_API JB_MUST_USE int jb_monitor_config(jb_project *project,
+                                         const struct jb_monitor_config_options *options,
+                                         jb_report **report, struct jb_error *err);
+
+struct jb_history_options {
+    size_t size;
+    int days; /* back; 0: 30 */
+};
+#define JB_HISTORY_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(struct jb_history_options), 0                                                       \
+    }
+/* What was wrong when, newest first. Rows: key, check, level (the worst told), message, opened_at,
+ * ended_at (null: it lasts), duration_s. Figures: open, ended. */
+JB_API JB_MUST_USE int jb_monitor_history(jb_project *project,
+                                          const struct jb_history_options *options,
+                                          jb_report **report, struct jb_error *err);
+
+struct jb_test_mail_options {
+    size_t size;
+    const char *recipient; /* NULL: those of the configuration */
+};
+#define JB_TEST_MAIL_OPTIONS_INIT                                                                  \
+    {                                                                                              \
+        sizeof(struct jb_test_mail_options), NULL                                                  \
+    }
+/* Sends one mail now and says what came of it. Figures: server, port, from, tls, step (where it
+ * failed; null), reply, accepted, refused, duration_ms. JB_EIO: it was not taken by all; the report
+ * is handed over then, too. */
+JB_API JB_MUST_USE int jb_test_mail(jb_project *project, const struct jb_test_mail_options *options,
+                                    jb_report **report, struct jb_error *err);
+
+struct jb_alert_options {
+    size_t size;
+    const char *subject; /* required: the unit or job that failed; names the incident */
+    const char *message; /* required: what happened */
+    int level;           /* enum jb_level; JB_INFO: it is well again, which resolves the incident */
+};
+#define JB_ALERT_OPTIONS_INIT                                                                      \
+    {                                                                                              \
+        sizeof(struct jb_alert_options), NULL, NULL, 0                                             \
+    }
+/* Opens (or ends) an incident of the check "job" by the caller's word and sends what is to be told,
+ * at once or by the spool. Figures: told (1: an alert was made), waiting. */
+JB_API JB_MUST_USE int jb_alert(jb_project *project, const struct jb_alert_options *options,
+                                jb_report **report, struct jb_error *err);
+
+/* ---- Schedule ------------------------------------------------------------------------------ */
+
+struct jb_schedule_options {
+    size_t size;
+    int user;           /* 1: of this user's systemd; 0: of the system's */
+    int dry_run;        /* say what would be done, do nothing */
+    int force;          /* install: replace units that were edited by hand */
+    const char *tools;  /* the folder of the tools; NULL: where jbackup is found on PATH */
+    const char *run_as; /* of the system's: this user; NULL: as configured, else who owns the
+                           repository, else the root of the code */
+};
+#define JB_SCHEDULE_OPTIONS_INIT                                                                   \
+    {                                                                                              \
+        sizeof(struct jb_schedule_options), 0, 0, 0, NULL, NULL                                    \
+    }
+
+/* The units of the project's schedules as they would be installed: nothing is changed. Figures:
+ * folder (where they go), run_as (null: it is the user's), project (its folder), tools. Rows: unit,
+ * path, text, state ("absent", "same", "different": made by us for another configuration, "edited":
+ * by hand, "foreign": not ours). */
+JB_API JB_MUST_USE int jb_schedule_units(jb_project *project,
+                                         const struct jb_schedule_options *options,
+                                         jb_report **report, struct jb_error *err);
+/* Writes and enables the units; checked by systemd's own parser first. All or none. Units that we
+ * did not make are left alone (JB_EINVAL if one has a name of ours); ones that were edited by hand
+ * are kept, with their difference as a WARNING, unless force. Figures: folder, run_as, changed.
+ * Rows: unit, path, change ("new", "changed", "same", "kept", "removed"), text (with dry_run), next
+ * (of a timer, when it is done), diff (of a kept one). Programs: systemctl, systemd-analyze.
+ * JB_EUNSUPPORTED: there is no systemd here. */
+JB_API JB_MUST_USE int jb_schedule_install(jb_project *project,
+                                           const struct jb_schedule_options *options,
+                                           jb_report **report, struct jb_error *err);
+/* Stops, disables and removes the units that jb_schedule_install made for this project, their links
+ * and timer stamps. Figures: folder, changed. Rows: unit, path, change. */
+JB_API JB_MUST_USE int jb_schedule_uninstall(jb_project *project,
+                                             const struct jb_schedule_options *options,
+                                             jb_report **report, struct jb_error *err);
+/* How the schedules do. What is wrong is a finding with the unit as subject: not installed,
+ * disabled, never ran, last run failed, no linger, edited by hand, tool moved. Figures: manager
+ * ("system", "user", "cron" or null: none), in_force. Rows: schedule, unit, at (the expression),
+ * enabled, active, next, last, result ("ok", "findings", "failed", "running", null: never),
+ * duration_ms, timestamp (the backup that the last run made), by, error. */
+JB_API JB_MUST_USE int jb_schedule_status(jb_project *project,
+                                          const struct jb_schedule_options *options,
+                                          jb_report **report, struct jb_error *err);
+
+struct jb_perform_options {
+    size_t size;
+    const char *schedule; /* required: "daily", "weekly", "monthly", "verify" */
+    int if_due; /* 1: only if the last run began before the newest time of the schedule; 0: now */
+    const char *by; /* who asks: "timer", "cron", "hand" (NULL) */
+    int wait_s;     /* for another run */
+};
+#define JB_PERFORM_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(struct jb_perform_options), NULL, 0, NULL, 0                                        \
+    }
+/* What a schedule does: its backup and cleanup, or its verification; the run is recorded in the
+ * repository. Figures: schedule, performed (0: it was not due), timestamp, duration_ms; and with
+ * them the figures and findings of the verbs called. Codes as of these. */
+JB_API JB_MUST_USE int jb_schedule_perform(jb_project *project,
+                                           const struct jb_perform_options *options,
+                                           jb_report **report, struct jb_error *err);
+struct jb_run_options {
+    size_t size;
+    const char *schedule; /* required: a name as above, or "monitor" */
+    int user;    /* 1: only this user's systemd is asked; 0: the system's, then the user's */
+    int no_wait; /* 1: start it and be done; what systemd does not start is waited for */
+    int wait_s;  /* for another run */
+};
+#define JB_RUN_OPTIONS_INIT                                                                        \
+    {                                                                                              \
+        sizeof(struct jb_run_options), NULL, 0, 0, 0                                               \
+    }
+/* Runs a schedule now: its service by systemd where that is installed, so in the same sandbox and
+ * with the same log, else as jb_schedule_perform (or monitor_check) does. A run by systemd that
+ * failed is an ERROR finding. Canceled, it goes on, and JB_ECANCELED is the answer. Figures:
+ * schedule, manager ("system", "user", null: none), unit, waited, result ("ok", "findings",
+ * "failed"; null: not waited for), timestamp, error, duration_ms; with them those of the verbs
+ * called, if no manager did it. Rows: line (of the journal, of a failure). Programs: systemctl,
+ * journalctl. */
+JB_API JB_MUST_USE int jb_schedule_run(jb_project *project, const struct jb_run_options *options,
+                                       jb_report **report, struct jb_error *err);
+/* The schedules as a crontab fragment with the same meaning: figure text. options->tools as above.
+ * JB_EINVAL: a time that cron can't be told. */
+JB_API JB_MUST_USE int jb_schedule_crontab(jb_project *project,
+                                           const struct jb_schedule_options *options,
+                                           jb_report **report, struct jb_error *err);
+
 /* ---- Look ---------------------------------------------------------------------------------- */
 
 struct jb_list_options {

@@ -94,7 +94,7 @@ static int call_command(const struct cli *cli, jb_report *reports[REPORTS], stru
     return code;
 }
 
-static void print_findings(const struct cli *cli, const jb_report *report)
+void cli_findings(const struct cli *cli, const jb_report *report)
 {
     static const enum cli_color colors[] = {CLI_GREEN, CLI_YELLOW, CLI_RED, CLI_RED};
     for (size_t i = 0; i < jb_report_finding_count(report); i++) {
@@ -141,20 +141,29 @@ static void print_json_report(const char *json)
     fwrite(json, 1, len - (len > 0 && json[len - 1] == '\n'), stdout);
 }
 
+static const char *error_text(int code, const struct jb_error *err)
+{
+    return *err->text != '\0' ? err->text : code_name(code);
+}
+
+void cli_error(const struct cli *cli, int code, const struct jb_error *err)
+{
+    fprintf(stderr, "%s%s:%s %s\n", cli_color(cli->is_err_colored, CLI_RED), cli->tool->name,
+            cli_color(cli->is_err_colored, CLI_PLAIN), error_text(code, err));
+    if (*err->hint != '\0')
+        fprintf(stderr, "hint: %s\n", err->hint);
+}
+
 static void print_error(const struct cli *cli, int code, const struct jb_error *err,
                         jb_report *reports[REPORTS])
 {
-    const char *text = *err->text != '\0' ? err->text : code_name(code);
-    fprintf(stderr, "%s%s:%s %s\n", cli_color(cli->is_err_colored, CLI_RED), cli->tool->name,
-            cli_color(cli->is_err_colored, CLI_PLAIN), text);
-    if (*err->hint != '\0')
-        fprintf(stderr, "hint: %s\n", err->hint);
+    cli_error(cli, code, err);
     if (cli->value[CLI_JSON] == NULL)
         return;
     printf("{\"error\": {");
     print_json_text("code", code_name(code));
     printf(", ");
-    print_json_text("text", text);
+    print_json_text("text", error_text(code, err));
     printf(", ");
     print_json_text("hint", err->hint);
     printf("}");
@@ -195,13 +204,13 @@ static int print_answer(const struct cli *cli, jb_report *reports[REPORTS], stru
     bool is_quiet = cli->value[CLI_QUIET] != NULL;
     if (cli->value[CLI_JSON] != NULL)
         return print_json(cli, reports, err);
-    print_findings(cli, reports[REPORT]);
+    cli_findings(cli, reports[REPORT]);
     if (!is_quiet)
         cli->command->print(cli, reports[REPORT]);
     if (then == NULL)
         return JB_OK;
     fflush(stdout); /* so that the findings stand in their place where both go to one file */
-    print_findings(cli, reports[REPORT_THEN]);
+    cli_findings(cli, reports[REPORT_THEN]);
     if (!is_quiet)
         then->print(cli, reports[REPORT_THEN]);
     return JB_OK;
@@ -213,7 +222,7 @@ static void print_failed(const struct cli *cli, jb_report *reports[REPORTS], int
     const struct cli_command *command = cli->command;
     if (reports[REPORT] == NULL)
         return;
-    print_findings(cli, reports[REPORT]);
+    cli_findings(cli, reports[REPORT]);
     if (command->print_failed == NULL || cli->value[CLI_QUIET] || cli->value[CLI_JSON])
         return;
     command->print_failed(cli, reports[REPORT], code);
@@ -242,27 +251,45 @@ static int exit_status(int code, jb_report *reports[REPORTS])
     return second > first ? second : first;
 }
 
+/* Prints what became of the command, and returns the exit status. */
+static int conclude(const struct cli *cli, int code, jb_report *reports[REPORTS],
+                    struct jb_error *err)
+{
+    const struct cli_command *command = cli->command;
+    if (command != NULL && command->conclude != NULL) {
+        int status = command->conclude(cli, code, reports[REPORT], err);
+        if (status >= 0)
+            return status;
+    }
+    if (code == JB_OK)
+        code = print_answer(cli, reports, err);
+    else
+        print_failed(cli, reports, code);
+    if (code != JB_OK)
+        print_error(cli, code, err, reports);
+    return exit_status(code, reports);
+}
+
 int cli_main(const struct cli_tool *tool, int argc, char **argv)
 {
     struct cli cli = {.tool = tool};
     struct jb_error err = {0};
     jb_report *reports[REPORTS] = {NULL};
+    int status;
     fill_standard_descriptors();
 
     int code = cli_parse(&cli, argc, argv, &err);
     look_at_terminal(&cli);
     if (code == JB_OK && is_help(&cli)) {
         code = print_help(&cli, &err);
-    } else if (code == JB_OK) {
-        code = call_command(&cli, reports, &err);
+        if (code != JB_OK)
+            print_error(&cli, code, &err, reports);
+        status = exit_status(code, reports);
+    } else {
         if (code == JB_OK)
-            code = print_answer(&cli, reports, &err);
-        else
-            print_failed(&cli, reports, code);
+            code = call_command(&cli, reports, &err);
+        status = conclude(&cli, code, reports, &err);
     }
-    if (code != JB_OK)
-        print_error(&cli, code, &err, reports);
-    int status = exit_status(code, reports);
     for (size_t i = 0; i < REPORTS; i++)
         jb_report_free(reports[i]);
     return close_output(&cli, status);

@@ -59,6 +59,11 @@ struct cli_command {
     /* A report that came with an error; NULL: its findings are all that is printed of it. */
     void (*print_failed)(const struct cli *cli, const jb_report *report, int code);
     const struct cli_then *then; /* NULL: nothing */
+    /* Tells the outcome in its own way, in the place of findings, answer and error, and returns the
+     * exit status; -1: it leaves that to the ordinary way. NULL: always. report may be NULL. It is
+     * also asked when the command line is wrong. */
+    int (*conclude)(const struct cli *cli, int code, const jb_report *report,
+                    const struct jb_error *err);
 };
 
 struct cli_tool {
@@ -84,6 +89,11 @@ struct cli {
 
 /* The whole of main(). */
 int cli_main(const struct cli_tool *tool, int argc, char **argv);
+
+/* To standard error: the findings, a line each with its hint; and why a verb could not do its work.
+ */
+void cli_findings(const struct cli *cli, const jb_report *report);
+void cli_error(const struct cli *cli, int code, const struct jb_error *err);
 
 /* ---- cli_options.c: the command line ------------------------------------------------------ */
 
@@ -114,6 +124,9 @@ int cli_depth(const struct cli *cli, int option, int *out, struct jb_error *err)
 /* "5" or "5%". */
 int cli_percent(const struct cli *cli, int option, int *out, struct jb_error *err);
 int cli_seconds(const struct cli *cli, int option, int *out, struct jb_error *err);
+/* A whole number of at least 1 and at most most; what says what it is: "days". */
+int cli_number(const struct cli *cli, int option, const char *what, int most, int *out,
+               struct jb_error *err);
 /* "full", "database" or "codebase" as enum jb_type. */
 int cli_type(const struct cli *cli, int option, int *out, struct jb_error *err);
 

@@ -40,7 +40,7 @@ void cli_help(const struct cli_tool *tool)
     printf("\nOptions of every command:\n");
     for (size_t i = 0; i < CLI_OWN_OPTIONS; i++)
         print_option(&common[i]);
-    printf("\n\"%s help COMMAND\" tells more of one; so does man %s\n", tool->name, tool->name);
+    printf("\n\"%s help COMMAND\" tells more; so does man %s\n", tool->name, tool->name);
 }
 
 void cli_help_command(const struct cli_tool *tool, const struct cli_command *command)

@@ -59,6 +59,23 @@ int cli_seconds(const struct cli *cli, int option, int *out, struct jb_error *er
     return JB_OK;
 }
 
+int cli_number(const struct cli *cli, int option, const char *what, int most, int *out,
+               struct jb_error *err)
+{
+    const char *text = cli->value[option];
+    if (text == NULL)
+        return JB_OK;
+    size_t digits = strspn(text, "0123456789");
+    long number = digits > 0 && digits <= 9 && text[digits] == '\0' ? strtol(text, NULL, 10) : 0;
+    char hint[100];
+    snprintf(hint, sizeof hint, "%s are a whole number from 1 to %d", what, most);
+    if (number < 1 || number > most)
+        return cli_usage(err, hint, "option \"--%s\": \"%s\" is no number of %s",
+                         cli_option_at(cli->tool, (size_t)option)->name, text, what);
+    *out = (int)number;
+    return JB_OK;
+}
+
 int cli_type(const struct cli *cli, int option, int *out, struct jb_error *err)
 {
     static const char *const types[] = {

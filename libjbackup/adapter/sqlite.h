@@ -20,6 +20,10 @@
 int jbi_sqlite_copy(const char *path, int dir_fd, const char *name, const struct hooks *hooks,
                     struct jb_error *err);
 
+/* Opens the database at path, also while others write to it, and reads the list of its tables.
+ * Codes as above. */
+int jbi_sqlite_look(const char *path, const struct hooks *hooks, struct jb_error *err);
+
 /*
  * One connection to a database file that nobody writes to, to read what may be hostile. Used by one
  * thread at a time. Codes of the functions below: JB_EDATABASE: damaged or no database;

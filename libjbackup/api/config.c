@@ -236,6 +236,7 @@ static const struct key keys[] = {
     {"service_timeout_s", jbi_config_service_timeout},
     {"health", jbi_config_health},
     {"environments", jbi_config_environments},
+    {"schedule", jbi_config_schedule},
     {NULL, NULL},
 };
 

@@ -47,7 +47,7 @@ int jbi_config_databases(const struct config *config, const char *key, const str
 int jbi_config_section(const struct config *config, const char *key, const struct json *value,
                        const struct key *known, void *object, struct jb_error *err);
 
-/* Of service, of health and of environments. */
+/* Of service, of health, of environments and of schedule. */
 int jbi_config_service(const struct config *config, const char *key, const struct json *value,
                        struct jb_error *err);
 int jbi_config_service_timeout(const struct config *config, const char *key,
@@ -56,6 +56,8 @@ int jbi_config_health(const struct config *config, const char *key, const struct
                       struct jb_error *err);
 int jbi_config_environments(const struct config *config, const char *key, const struct json *value,
                             struct jb_error *err);
+int jbi_config_schedule(const struct config *config, const char *key, const struct json *value,
+                        struct jb_error *err);
 /* When all is read: a time limit alone is no service. */
 void jbi_config_finish_service(struct jb_project *project);
 

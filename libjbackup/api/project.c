@@ -27,6 +27,7 @@ static struct jb_project *project_new(void)
     project->default_excludes = true;
     project->one_file_system = true;
     project->retention = (struct retention){7, 4, 6, 1};
+    memcpy(project->schedules, jbi_schedule_defaults, sizeof project->schedules);
     return project;
 }
 

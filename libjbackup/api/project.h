@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "adapter/gzip.h"
+#include "api/schedule.h"
 #include "api/service.h"
 #include "base/arena.h"
 #include "base/hooks.h"
@@ -68,6 +69,8 @@ struct jb_project {
     const struct health *health;   /* NULL: none */
     struct environment *environments;
     size_t environment_count;
+    struct schedule_entry schedules[SCHEDULE_COUNT];
+    const char *schedule_user; /* whom they run as; NULL: nothing is said of that */
 };
 
 /* Adds a database from its URL; relative paths count from base. where is for error texts:

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* After a restore in place: what state it is in, the way back, and removing what was kept. */
 #include <stdio.h>
-#include <sys/file.h>
-#include <unistd.h>
 
+#include "api/restore_aftermath.h"
 #include "api/restore_transaction.h"
 #include "base/clock.h"
-#include "os/lock.h"
 
 struct recover_run {
     struct session session;
@@ -46,20 +44,6 @@ static void report_times(struct recover_run *run)
 }
 
 /* ---- State ---------------------------------------------------------------------------------- */
-
-/* Whether another process holds the lock of restores: then an open journal is no crash. */
-static bool is_running(struct session *session)
-{
-    int fd = -1;
-    struct jb_error unwanted = {0};
-    int code = jbi_lock_take(session->repository.state_fd, JOURNAL_LOCK, 0, "look",
-                             &session->project->hooks, &fd, &unwanted);
-    if (fd >= 0) {
-        flock(fd, LOCK_UN);
-        close(fd);
-    }
-    return code == JB_ELOCKED;
-}
 
 static void report_journal(jb_report *report, const struct journal *journal, bool runs)
 {
@@ -115,7 +99,7 @@ static int look(struct session *session, struct jb_error *err)
                  : is_open            ? "open"
                                       : "kept");
     if (code == JB_OK) {
-        report_journal(report, &t.journal, is_open && is_running(session));
+        report_journal(report, &t.journal, is_open && jbi_restore_is_running(session));
         report_targets(&t);
     }
     jbi_transaction_end(&t);

@@ -2,7 +2,12 @@
 /* Restores in place, as backup and cleanup see them. */
 #include "api/restore_aftermath.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include "api/restore_transaction.h"
+#include "os/lock.h"
 
 /* The journal if there is one that is open: 1, 0 or a negative code. */
 static int open_journal(struct session *session, struct journal *journal, struct jb_error *err)
@@ -50,6 +55,21 @@ int jbi_restore_refuse(struct session *session, const char *what, struct jb_erro
     }
     jbi_journal_free(&journal);
     return code < 0 ? code : JB_OK;
+}
+
+bool jbi_restore_is_running(const struct session *session)
+{
+    int fd = -1;
+    struct jb_error unwanted = {0};
+    if (faccessat(session->repository.state_fd, JOURNAL_LOCK, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return false; /* and a look makes none */
+    int code = jbi_lock_take(session->repository.state_fd, JOURNAL_LOCK, 0, "look",
+                             &session->project->hooks, &fd, &unwanted);
+    if (fd >= 0) {
+        flock(fd, LOCK_UN);
+        close(fd);
+    }
+    return code == JB_ELOCKED;
 }
 
 void jbi_restore_forget(struct session *session)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The test of the schedule: for each schedule a timer that will start its service, and the
+/* The test of the schedule: for each that is on a timer that will start its service, and the
  * service's last run. Either manager counts, the system's or the user's; systemd is asked, never
  * told. */
 #include <errno.h>
@@ -16,7 +16,7 @@
 #define LINGER_FOLDER "/var/lib/systemd/linger"
 
 /* A schedule's units as one manager knows them. */
-struct schedule {
+struct planned {
     const char *unit, *timer_name;
     struct systemd_unit timer;
 };
@@ -24,8 +24,8 @@ struct schedule {
 struct check {
     struct system_test *test;
     enum systemd_manager manager;
-    struct schedule schedules[SCHEDULE_COUNT];
-    size_t in_force;
+    struct planned schedules[SCHEDULE_COUNT];
+    size_t count, in_force;
 };
 
 static const char *user_option(const struct check *c)
@@ -52,9 +52,13 @@ static int ask_manager(struct check *c, enum systemd_manager manager, bool *is_t
         return code;
     *is_there = true;
     c->manager = manager;
-    for (size_t i = 0; i < SCHEDULE_COUNT; i++) {
-        struct schedule *s = &c->schedules[i];
-        s->unit = jbi_schedule_unit(c->test->project->name, i, arena);
+    c->count = 0;
+    for (int i = 0; i < SCHEDULE_COUNT; i++) {
+        struct planned *s = &c->schedules[c->count];
+        if (!c->test->project->schedules[i].is_on)
+            continue;
+        c->count++;
+        s->unit = jbi_schedule_unit(c->test->project->name, (enum schedule)i, arena);
         s->timer_name = s->unit ? jbi_arena_printf(arena, "%s.timer", s->unit) : NULL;
         if (s->timer_name == NULL)
             return jbi_fail_memory(err);
@@ -99,8 +103,8 @@ static void say_not_loaded(const struct check *c, const char *name, const char *
     if (is(state, "not-found")) {
         jbi_finding(report, JB_ERROR, name, "there is no such unit%s",
                     *user ? " of this user" : "");
-        jbi_finding_hint(report, "put it into %s, then run \"systemctl %sdaemon-reload\"",
-                         *user ? "~/.config/systemd/user" : "/etc/systemd/system", user);
+        jbi_finding_hint(report, "\"jbackup-scheduler install%s\" makes it",
+                         *user ? " --user" : "");
     } else if (is(state, "masked")) {
         jbi_finding(report, JB_ERROR, name, "is masked, so it can't be started");
         jbi_finding_hint(report, "systemctl %sunmask '%s'", user, name);
@@ -123,7 +127,7 @@ static bool is_enabled(const struct systemd_unit *timer)
     return false;
 }
 
-static void say_not_lasting(const struct check *c, const struct schedule *s)
+static void say_not_lasting(const struct check *c, const struct planned *s)
 {
     const char *state = s->timer.unit_file_state;
     if (is(state, "enabled") || is(state, "generated") || is(state, "alias"))
@@ -137,7 +141,7 @@ static void say_not_lasting(const struct check *c, const struct schedule *s)
 }
 
 /* Whether the timer will start its service. */
-static bool check_timer(struct check *c, const struct schedule *s)
+static bool check_timer(struct check *c, const struct planned *s)
 {
     jb_report *report = c->test->report;
     const struct systemd_unit *timer = &s->timer;
@@ -178,7 +182,7 @@ static void say_failed(const struct check *c, const char *name, const struct sys
 }
 
 /* *is_running: at work now, so its timer need not know the next time yet. */
-static int check_service(struct check *c, const struct schedule *s, bool *is_good, bool *is_running,
+static int check_service(struct check *c, const struct planned *s, bool *is_good, bool *is_running,
                          struct jb_error *err)
 {
     struct systemd_unit service;
@@ -206,7 +210,7 @@ static int check_service(struct check *c, const struct schedule *s, bool *is_goo
 
 /* ---- The whole ---- */
 
-static int check_schedule(struct check *c, const struct schedule *s, struct jb_error *err)
+static int check_schedule(struct check *c, const struct planned *s, struct jb_error *err)
 {
     bool is_good, is_running;
     if (!check_timer(c, s))
@@ -243,10 +247,17 @@ static void check_linger(const struct check *c)
 static void tell(struct check *c)
 {
     struct text *did = &c->test->did;
-    const struct schedule *first = &c->schedules[0];
-    jbi_text_addf(did, "asked %s for %d timers: ",
-                  c->manager == SYSTEMD_USER ? "this user's systemd" : "systemd", SCHEDULE_COUNT);
-    if (c->in_force == SCHEDULE_COUNT)
+    const struct planned *first = &c->schedules[0];
+    if (c->count == 0) {
+        jbi_text_adds(did, "no schedule is on");
+        jbi_finding(c->test->report, JB_WARNING, "schedule", "all schedules are turned off");
+        jbi_finding_hint(c->test->report, "\"schedule\" in jbackup.json says so");
+        return;
+    }
+    jbi_text_addf(did, "asked %s for %zu timer%s: ",
+                  c->manager == SYSTEMD_USER ? "this user's systemd" : "systemd", c->count,
+                  c->count == 1 ? "" : "s");
+    if (c->in_force == c->count)
         jbi_text_adds(did, "all are in force");
     else
         jbi_text_addf(did, "%zu of them %s in force", c->in_force, c->in_force == 1 ? "is" : "are");
@@ -260,7 +271,7 @@ int jbi_test_systemd(struct system_test *test, struct jb_error *err)
     int code = jbi_progress(&test->project->hooks, "test schedules", 0, 0, "", err);
     if (code == JB_OK)
         code = choose_manager(&c, err);
-    for (size_t i = 0; code == JB_OK && i < SCHEDULE_COUNT; i++)
+    for (size_t i = 0; code == JB_OK && i < c.count; i++)
         code = check_schedule(&c, &c.schedules[i], err);
     if (code != JB_OK)
         return code;

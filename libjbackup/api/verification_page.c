@@ -6,8 +6,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "api/verification_markup.h"
-#include "api/verification_plot.h"
+#include "api/page_frame.h"
+#include "api/page_markup.h"
+#include "api/page_plot.h"
 #include "api/verification_tables.h"
 
 static int64_t figure(const jb_report *report, const char *key)
@@ -60,47 +61,6 @@ static void add_verdict_text(const jb_report *report, struct text *out)
                       tests - failed, tests, plural);
 }
 
-static void add_head(const jb_report *report, struct text *out)
-{
-    jbi_text_adds(out, "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
-                       "<meta http-equiv='Content-Security-Policy' "
-                       "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-                       "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
-                       "<meta name='color-scheme' content='light dark'>\n"
-                       "<meta name='referrer' content='no-referrer'>\n<title>");
-    add_verdict_text(report, out);
-    jbi_text_adds(out, " - ");
-    jbi_markup_text(out, figure_text(report, "project"));
-    jbi_text_adds(out, " on ");
-    jbi_markup_text(out, figure_text(report, "host"));
-    jbi_text_adds(out, "</title>\n<style>\n");
-    jbi_text_adds(out, jbi_verification_style);
-    jbi_text_adds(out, "</style>\n</head>\n<body>\n<main>\n");
-}
-
-static void add_fact(const jb_report *report, struct text *out, const char *name, const char *key)
-{
-    jbi_text_addf(out, "<div><dt>%s</dt><dd>", name);
-    if (figure_text(report, key) != NULL)
-        jbi_markup_time(out, figure_text(report, key));
-    else
-        jbi_text_adds(out, "not known");
-    jbi_text_adds(out, "</dd></div>\n");
-}
-
-static void add_facts(const jb_report *report, struct text *out)
-{
-    jbi_text_adds(out, "<dl class='facts'>\n");
-    add_fact(report, out, "When", "at");
-    add_fact(report, out, "Host", "host");
-    add_fact(report, out, "Project", "project");
-    add_fact(report, out, "Repository", "repository");
-    add_fact(report, out, "Version", "tool");
-    jbi_text_adds(out, "<div><dt>Took</dt><dd>");
-    jbi_markup_duration(out, figure(report, "duration_ms"));
-    jbi_text_adds(out, "</dd></div>\n</dl>\n");
-}
-
 static void add_verdict(const jb_report *report, struct text *out)
 {
     int64_t tests = figure(report, "tests"), broken = figure(report, "broken");
@@ -122,15 +82,8 @@ static void add_verdict(const jb_report *report, struct text *out)
                       "<p>Only %" PRId64 " of the %" PRId64
                       " tests %s run: this says nothing of the rest.</p>\n",
                       tests, tests_known(), tests == 1 ? "was" : "were");
-    add_facts(report, out);
+    jbi_page_facts(report, out);
     jbi_text_adds(out, "</header>\n");
-}
-
-static void add_code(struct text *out, const char *raw)
-{
-    jbi_text_adds(out, "<code>");
-    jbi_markup_text(out, raw);
-    jbi_text_adds(out, "</code>");
 }
 
 /* "was restored and found equal 3 hours before this report (2026-...)." */
@@ -162,13 +115,13 @@ static void add_proof_sentence(const jb_report *report, struct text *out)
         jbi_text_adds(out, "<p class='note warn'>No backup has been proved by a restore.</p>\n");
     } else if (newest != NULL && strcmp(newest, proved) == 0) {
         jbi_text_adds(out, "<p class='note ok'>The newest backup ");
-        add_code(out, newest);
+        jbi_page_code(out, newest);
         add_proved_when(report, out);
     } else {
         jbi_text_adds(out, "<p class='note warn'>The newest backup ");
-        add_code(out, newest);
+        jbi_page_code(out, newest);
         jbi_text_adds(out, " has not been proved by a restore. The newest that has, ");
-        add_code(out, proved);
+        jbi_page_code(out, proved);
         jbi_text_adds(out, ",");
         add_proved_when(report, out);
     }
@@ -242,25 +195,14 @@ static void add_backups(const jb_report *report, struct text *out)
     jbi_text_adds(out, "</section>\n");
 }
 
-static void add_foot(const jb_report *report, struct text *out)
-{
-    const char *json = figure_text(report, "json");
-    jbi_text_adds(out, "</main>\n<footer>");
-    if (json != NULL) {
-        jbi_text_adds(out, "The same for programs: ");
-        add_code(out, json);
-    }
-    jbi_text_adds(out, "</footer>\n</body>\n</html>\n");
-}
-
 void jbi_verification_page(const jb_report *report, struct text *out)
 {
-    add_head(report, out);
+    jbi_page_head(report, out, add_verdict_text);
     add_verdict(report, out);
     add_proof(report, out);
     jbi_tables_tests(report, out);
     jbi_tables_findings(report, out);
     add_performance(report, out);
     add_backups(report, out);
-    add_foot(report, out);
+    jbi_page_foot(report, out);
 }

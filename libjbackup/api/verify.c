@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* backup_verify: artifacts looked at in the wanted depth, held against what the backup says, and
- * the result kept with it. */
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "adapter/digest.h"
+/* backup_verify: one backup after the other, and what they come to together. */
 #include "api/scratch.h"
-#include "api/verify_artifact.h"
+#include "api/verify_backup.h"
 #include "api/verify_keep.h"
 #include "api/verify_rates.h"
 #include "base/clock.h"
-#include "base/scope.h"
-#include "base/text.h"
-#include "os/file.h"
-#include "repository/proof.h"
 
 struct verify_run {
     struct session session;
@@ -27,40 +17,6 @@ struct verify_run {
     struct past_run *past;
     size_t past_count;
 };
-
-/* The checksums file must be, to the byte, what the manifest implies, and have its digest. */
-static int verify_checksums(struct verify_run *run, const struct manifest *backup,
-                            struct jb_error *err)
-{
-    struct session *session = &run->session;
-    char name[LAYOUT_NAME_SIZE], sha256[SHA256_HEX_SIZE];
-    scope_free char *text = NULL;
-    scope_text expected = {0};
-    size_t len;
-    struct jb_error why = {0};
-    jbi_checksums_name(name, backup->timestamp);
-    int code =
-        jbi_file_read(jbi_category_fd(session, backup), name, MANIFEST_SIZE_MAX, &text, &len, &why);
-    if (code == JB_ENOMEM)
-        return jbi_fail_memory(err);
-    if (code < 0) {
-        jbi_finding(session->report, JB_ERROR, name, "%s", why.text);
-        return JB_OK;
-    }
-    scope_digest *digest = jbi_digest_new();
-    jbi_checksums_text(backup, &expected);
-    if (digest == NULL || expected.failed)
-        return jbi_fail_memory(err);
-    jbi_digest_begin(digest);
-    jbi_digest_add(digest, text, len);
-    jbi_digest_end(digest, sha256);
-    if (strcmp(sha256, backup->checksum) != 0)
-        jbi_finding(session->report, JB_ERROR, name,
-                    "it does not have the checksum in the manifest");
-    else if (len != expected.len || memcmp(text, expected.at, len) != 0)
-        jbi_finding(session->report, JB_ERROR, name, "it names other checksums than the manifest");
-    return JB_OK;
-}
 
 static void report_backup(const struct verification *v, enum proof_result result,
                           int64_t duration_ms)
@@ -79,15 +35,6 @@ static void report_backup(const struct verification *v, enum proof_result result
     jbi_row_number(report, row, "tables", (int64_t)v->sum.tables);
     jbi_row_number(report, row, "duration_ms", duration_ms);
     jbi_row_text(report, row, "restored_in", v->restored_in);
-}
-
-/* A backup that another run removed while it was read is no damage. */
-static bool is_removed(struct session *session, const struct manifest *backup)
-{
-    char name[LAYOUT_NAME_SIZE];
-    jbi_manifest_name(name, backup->timestamp);
-    return faccessat(jbi_category_fd(session, backup), name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
-           errno == ENOENT;
 }
 
 static void count_backup(struct verify_run *run, const struct verification *v,
@@ -109,10 +56,8 @@ static void count_backup(struct verify_run *run, const struct verification *v,
 static int verify_backup(struct verify_run *run, const struct manifest *backup,
                          struct jb_error *err)
 {
-    struct session *session = &run->session;
-    jb_report *report = session->report;
     struct verification v = {
-        .session = session,
+        .session = &run->session,
         .backup = backup,
         .depth = run->options.depth,
         .sample = run->options.sample ? run->options.sample : 100,
@@ -120,28 +65,13 @@ static int verify_backup(struct verify_run *run, const struct manifest *backup,
         .past = run->past,
         .past_count = run->past_count,
     };
-    int64_t begin_ms = jbi_monotonic_ms();
-    size_t before = report->finding_count;
-    int verdict_before = report->verdict;
-    int code = verify_checksums(run, backup, err);
-    for (size_t i = 0; i < backup->artifact_count && code == JB_OK; i++)
-        code = jbi_verify_artifact(&v, &backup->artifacts[i], err);
-    if (code < 0)
+    struct verified verified;
+    int code = jbi_verify_backup(&v, &verified, err);
+    if (code < 0 || verified.is_gone)
         return code;
-    if (backup->artifact_count == 0)
-        jbi_finding(report, JB_ERROR, backup->timestamp, "the backup holds nothing");
-    enum proof_result result = jbi_verify_result(&v, before);
-    if (result != PROOF_EQUAL && is_removed(session, backup)) {
-        report->finding_count = before;
-        report->verdict = verdict_before;
-        jbi_finding(report, JB_INFO, backup->timestamp,
-                    "it was removed while it was being verified");
-        return JB_OK;
-    }
-    int64_t duration_ms = jbi_monotonic_ms() - begin_ms;
-    count_backup(run, &v, result);
-    report_backup(&v, result, duration_ms);
-    return jbi_verify_keep(&v, before, duration_ms, err);
+    count_backup(run, &v, verified.result);
+    report_backup(&v, verified.result, verified.duration_ms);
+    return JB_OK;
 }
 
 static void count_damaged(struct verify_run *run, const char *timestamp, const char *why)

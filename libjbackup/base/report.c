@@ -134,6 +134,23 @@ void jbi_row_text(jb_report *report, struct record *row, const char *key, const 
     field->text = copy;
 }
 
+void jbi_row_lines(jb_report *report, struct record *row, const char *key, const char *text)
+{
+    size_t len = strlen(text), at = 0;
+    char *lines = jbi_arena_alloc(&report->arena, 4 * len + 1);
+    for (const char *line = text; lines != NULL && *line != '\0';) {
+        size_t part = strcspn(line, "\n");
+        jbi_escape(lines + at, 4 * len + 1 - at, line, part);
+        at += strlen(lines + at);
+        line += part;
+        if (*line == '\n')
+            lines[at++] = *line++;
+    }
+    struct field *field = field_add(report, row, key, FIELD_TEXT);
+    field->text = lines;
+    report->failed = report->failed || lines == NULL;
+}
+
 void jbi_row_number(jb_report *report, struct record *row, const char *key, int64_t number)
 {
     struct field *field = field_add(report, row, key, FIELD_NUMBER);

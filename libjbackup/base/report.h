@@ -50,6 +50,8 @@ void jbi_finding_hint(jb_report *report, const char *format, ...)
 struct record *jbi_report_row(jb_report *report);
 /* key is a literal. NULL text adds a JSON null. */
 void jbi_row_text(jb_report *report, struct record *row, const char *key, const char *text);
+/* The same of a text of several lines: its line feeds stay. */
+void jbi_row_lines(jb_report *report, struct record *row, const char *key, const char *text);
 void jbi_row_number(jb_report *report, struct record *row, const char *key, int64_t number);
 void jbi_row_bool(jb_report *report, struct record *row, const char *key, bool value);
 void jbi_row_json(jb_report *report, struct record *row, const char *key, const char *json);

@@ -196,13 +196,17 @@ static bool is_there(int category_fd, const struct artifact *artifact)
            S_ISREG(st.st_mode) && (uint64_t)st.st_size == artifact->size;
 }
 
-bool jbi_backup_is_whole(const struct repository *repository, const struct manifest *manifest)
+const struct artifact *jbi_backup_lacks(const struct repository *repository,
+                                        const struct manifest *manifest)
 {
     int category_fd = repository->category_fd[manifest->category];
-    if (category_fd < 0)
-        return false;
     for (size_t i = 0; i < manifest->artifact_count; i++)
-        if (!is_there(category_fd, &manifest->artifacts[i]))
-            return false;
-    return manifest->artifact_count > 0;
+        if (category_fd < 0 || !is_there(category_fd, &manifest->artifacts[i]))
+            return &manifest->artifacts[i];
+    return NULL;
+}
+
+bool jbi_backup_is_whole(const struct repository *repository, const struct manifest *manifest)
+{
+    return manifest->artifact_count > 0 && jbi_backup_lacks(repository, manifest) == NULL;
 }

@@ -26,6 +26,9 @@ void jbi_catalog_free(struct catalog *catalog);
 int jbi_catalog_find(const struct catalog *catalog, const char *timestamp,
                      const struct manifest **out, struct jb_error *err);
 
+/* The first artifact that is not there with its size; NULL: all are. */
+const struct artifact *jbi_backup_lacks(const struct repository *repository,
+                                        const struct manifest *manifest);
 /* Whether every artifact is there with its size: what can be said without reading it. */
 bool jbi_backup_is_whole(const struct repository *repository, const struct manifest *manifest);
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Looks at the pages of tests/unit/api/test_verification_page.c in Chromium. Prints a line for each
-check: pass or fail, a tab, what was checked.
+"""Looks at the pages of tests/unit/api/test_verification_page.c and test_monitor_page.c in Chromium.
+Prints a line for each check: pass or fail, a tab, what was checked.
 
     page.py CHROMIUM SCRATCH PAGES"""
 import sys
 
 import browser
 
-# What each page says and shows: verdict, texts, marks in each chart, rows of the three tables.
+# What each page says and shows: verdict, texts, marks in each chart, rows of the tables.
 PAGES = {
     "none": ("2 of 9 tests failed", ["There are no backups yet: there is nothing to restore.",
              "Failed: restore, shell.", "What to do: restore the backup before it"], 0, (9, 3, 0)),
@@ -21,15 +21,33 @@ PAGES = {
     "hostile": ("2 of 9 tests failed",
                 ["<script>evil()</script>\"'><img src=x onerror='evil()'>&amp;\\x01\\x80\\u202e",
                  "100 more findings are not shown here"], 60, (9, 200, 50)),
+    "health-none": ("ERROR: 2 of 12 checks found something wrong",
+                    ["There are no backups: there is nothing to restore.",
+                     "Look at: freshness, proof.", "What to do: make one: jbackup backup",
+                     "Since 2026-11-23 02:00:00"], 0, (12, 3, 2, 0)),
+    "health-one": ("What was looked at is fine: 1 of 1 check",
+                   ["Only 1 of the 12 checks was run", "No findings.", "1 backup of 23 Nov 2026.",
+                    "was made 3 hours before this report"], 1, (1, 0, 0, 1)),
+    "health-many": ("Everything is fine: 12 of 12 checks",
+                    ["400 backups from 20 Oct 2025 to 23 Nov 2026.", "And 350 older ones.",
+                     "was restored and found equal 3 days before this report", "212 days"],
+                    400, (12, 0, 0, 50)),
+    "health-hostile": ("ERROR: 2 of 12 checks found something wrong",
+                       ["<script>evil()</script>\"'><img src=x onerror='evil()'>&amp;\\x01\\x80\\u202e",
+                        "100 more findings are not shown here"], 60, (12, 200, 30, 50)),
 }
+CHARTS = ["sizes", "durations"]
+HEALTH_CHARTS = ["sizes", "durations", "ages", "disk-use"]
+TABLES = ["test", "finding", "backup"]
+HEALTH_TABLES = ["check", "finding", "incident", "backup"]
+SAMPLES = {"health-hostile": 30}  # on the disk's chart, if they are not as many as the backups
 WIDTHS = (360, 1280)
 SCHEMES = ("light", "dark")
 
-ROWS = """['test', 'finding', 'backup'].map(
-    name => document.querySelectorAll('#' + name + '-table tbody tr').length)"""
+ROWS = """%s.map(name => document.querySelectorAll('#' + name + '-table tbody tr').length)"""
 
 # Marks that are drawn within their chart, by chart.
-MARKS = """['sizes', 'durations'].map(id => {
+MARKS = """%s.map(id => {
     const chart = document.getElementById(id), box = chart && chart.getBoundingClientRect();
     return chart ? [...chart.querySelectorAll('.mark')].filter(mark => {
         const at = mark.getBoundingClientRect(), x = at.x + at.width / 2, y = at.y + at.height / 2;
@@ -89,6 +107,20 @@ def colours(picture):
     return {bytes(line[i:i + 3]) for line in lines for i in range(0, len(line), step)}
 
 
+def charts_of(name):
+    return HEALTH_CHARTS if name.startswith("health") else CHARTS
+
+
+def tables_of(name):
+    return HEALTH_TABLES if name.startswith("health") else TABLES
+
+
+def marks_of(name):
+    """How many marks each chart has."""
+    marks = PAGES[name][2]
+    return [SAMPLES.get(name, marks) if chart == "disk-use" else marks for chart in charts_of(name)]
+
+
 def look_at_texts(page, name):
     verdict, texts, marks, rows = PAGES[name]
     shown = " ".join(page.look("document.body.innerText").split())
@@ -96,11 +128,12 @@ def look_at_texts(page, name):
     tell(f"{name}: the title begins with it", page.look("document.title").startswith(verdict))
     missing = [text for text in texts if text not in shown]
     tell(f"{name}: the texts", not missing, missing, shown)
-    tell(f"{name}: the rows", page.look(ROWS) == list(rows), page.look(ROWS))
+    seen = page.look(ROWS % tables_of(name))
+    tell(f"{name}: the rows", seen == list(rows), seen)
     tell(f"{name}: the charts are named", page.look(
         "[...document.querySelectorAll('svg.plot')].filter(chart => "
         "chart.querySelector('title').textContent && chart.querySelector('desc').textContent"
-        ").length") == (2 if marks else 0))
+        ").length") == (len(charts_of(name)) if marks else 0))
     tell(f"{name}: nothing runs", page.look(
         "document.scripts.length + document.images.length + (typeof evil !== 'undefined')") == 0)
 
@@ -109,7 +142,8 @@ def look_at_layout(page, name, width, what):
     marks = PAGES[name][2]
     widths = page.look("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     tell(f"{what}: no sideways scrolling", widths[0] <= widths[1] == width, widths, page.look(WIDE))
-    tell(f"{what}: {marks} marks in each chart", page.look(MARKS) == [marks, marks], page.look(MARKS))
+    seen = page.look(MARKS % charts_of(name))
+    tell(f"{what}: {marks} marks in each chart", seen == marks_of(name), seen)
     tell(f"{what}: labels apart", page.look(LABELS) == [], page.look(LABELS))
 
 
@@ -134,8 +168,9 @@ def look_at_page(page, name, folder):
         light, dark = (sum(pictures[scheme][3][5][:3]) for scheme in SCHEMES)
         tell(f"{name}, {width} pixels: dark is dark", dark < 150 and light > 600, light, dark)
     if PAGES[name][2]:
-        chart = colours(page.picture(f"{folder}/{name}-chart.png", part="#sizes"))
-        tell(f"{name}: the chart is drawn", len(chart) > 15, len(chart))
+        for chart in charts_of(name):
+            seen = colours(page.picture(f"{folder}/{name}-{chart}.png", part=f"#{chart}"))
+            tell(f"{name}: the chart {chart} is drawn", len(seen) > 8, len(seen))
     page.open(f"{folder}/{name}.html", 720, "dark", media="print")
     tell(f"{name}: prints dark on white", page.look(
         "getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
@@ -150,7 +185,7 @@ def notices(page, folder):
     page.look("document.querySelector('h1').style.color = '#999'")
     tell("weak contrast is noticed", page.look(CONTRAST) == ["H1."], page.look(CONTRAST))
     page.look("document.querySelector('.mark').setAttribute('x', '150%')")
-    tell("a mark outside is noticed", page.look(MARKS) == [399, 400], page.look(MARKS))
+    tell("a mark outside is noticed", page.look(MARKS % CHARTS) == [399, 400])
     page.look("document.querySelectorAll('svg.plot text').forEach(text => text.setAttribute('y', 5))")
     tell("labels on each other are noticed", len(page.look(LABELS)) > 3, page.look(LABELS))
     page.look("document.querySelector('h1').style.width = '500px'")

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The verification report in a browser: its text and its charts with 0, 1 and 400 backups and with
+# The reports of verification and of health in a browser: their text and their charts with 0, 1 and 400 backups and with
 # hostile names, on a telephone and on a desk, light and dark, and printed. page.sh BUILD
 #
 # JB_PICTURES: a folder that keeps the pictures
@@ -12,8 +12,9 @@ chromium=$(command -v chromium || command -v chromium-browser) ||
 pictures=${JB_PICTURES:-$scratch}
 
 check "the pages are made" "$build/tests/unit/test_api_verification_page" "$pictures"
+check "those of health, too" "$build/tests/unit/test_api_monitor_page" "$pictures"
 [[ $tap_failed -eq 0 ]] || done_testing
-for name in none one many hostile; do
+for name in {,health-}{none,one,many,hostile}; do
     check "$name: the elements are closed" python3 "$here/page_balance.py" "$pictures/$name.html"
 done
 while IFS=$'\t' read -r result name; do
@@ -23,5 +24,5 @@ while IFS=$'\t' read -r result name; do
     *) say "$result $name" ;;
     esac
 done < <(python3 "$here/page.py" "$chromium" "$scratch" "$pictures" 2>&1 || echo "fail	the browser answers")
-check "it was looked at to the end" test "$tap_number" -ge 80
+check "it was looked at to the end" test "$tap_number" -ge 170
 done_testing

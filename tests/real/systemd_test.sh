@@ -28,9 +28,12 @@ install_all() {
     install_units "$1" daily '*-*-* 02:00:00' "${2:-}"
     install_units "$1" weekly 'Sun *-*-* 03:00:00' "${2:-}"
     install_units "$1" monthly '*-*-01 04:00:00' "${2:-}"
+    install_units "$1" verify 'Sat *-*-* 05:00:00' "${2:-}"
+    install_units "$1" monitor '*-*-* *:00:00' "${2:-}"
     in_box systemctl "${3:---system}" daemon-reload
     in_box systemctl "${3:---system}" enable --now "$1-backup-daily.timer" \
-        "$1-backup-weekly.timer" "$1-backup-monthly.timer"
+        "$1-backup-weekly.timer" "$1-backup-monthly.timer" "$1-backup-verify.timer" \
+        "$1-backup-monitor.timer"
 }
 
 run_test() {
@@ -63,8 +66,8 @@ bad() {
 
 run_test
 check "without units it fails" test $status -eq 1
-check "and names the three timers" test "$(grep -cE \
-    '^ERROR systemd: journal-backup-(daily|weekly|monthly)\.timer: there is no such unit' "$err")" -eq 3
+check "and names the five timers" test "$(grep -cE \
+    '^ERROR systemd: journal-backup-(daily|weekly|monthly|verify|monitor)\.timer: there is no such unit' "$err")" -eq 5
 
 install_all journal
 good "a whole schedule passes"
@@ -102,7 +105,7 @@ good "a good run after it"
 
 sd "$box" rm /etc/systemd/system/journal-backup-monthly.service
 in_box systemctl daemon-reload
-bad "the service is missing" 'journal-backup-monthly.service: there is no such unit' '/etc/systemd/system'
+bad "the service is missing" 'journal-backup-monthly.service: there is no such unit' '"jbackup-scheduler install"'
 install_units journal monthly '2020-01-01 00:00:00'
 in_box systemctl daemon-reload
 in_box systemctl restart journal-backup-monthly.timer
@@ -114,7 +117,13 @@ bad "a calendar that is none" 'journal-backup-monthly.timer: could not be loaded
 in_box systemctl disable --now journal-backup-monthly.timer
 sd "$box" rm /etc/systemd/system/journal-backup-monthly.timer
 in_box systemctl daemon-reload
-bad "the timer is missing" 'journal-backup-monthly.timer: there is no such unit' '/etc/systemd/system'
+bad "the timer is missing" 'journal-backup-monthly.timer: there is no such unit' '"jbackup-scheduler install"'
+
+# ---- Turned off ----
+
+printf '{"name": "journal", "databases": [], "schedule": {"monthly": false}}\n' >"$app/jbackup.json"
+good "a schedule that is turned off needs no timer"
+said "the others do" 'asked systemd for 4 timers: all are in force'
 
 # ---- Names ----
 
@@ -125,12 +134,13 @@ good "a project with an odd name"
 said "it is that schedule" 'next run of my.+shop'
 name_project "--help"
 run_test
-check "a name like an option is none" test "$(grep -c '^ERROR systemd: .*x2d-help-backup.*no such unit' "$err")" -eq 3
+check "a name like an option is none" test "$(grep -c '^ERROR systemd: .*x2d-help-backup.*no such unit' "$err")" -eq 5
 
 # ---- The user's manager ----
 
 name_project journal
-in_box systemctl disable --now journal-backup-daily.timer journal-backup-weekly.timer
+in_box systemctl disable --now journal-backup-daily.timer journal-backup-weekly.timer \
+    journal-backup-verify.timer journal-backup-monitor.timer
 sd "$box" sh -c 'rm /etc/systemd/system/journal-backup-*'
 in_box systemctl daemon-reload
 sd "$box" mkdir -m 0700 /run/of-user

@@ -78,7 +78,8 @@ for page in jbackup.1 jbackup-restore.1; do
     done
 done
 for key in name root backup_dir databases exclude default_excludes one_file_system retention \
-    daily_days weekly_weeks monthly_months keep_min compression plain_sql jobs; do
+    daily_days weekly_weeks monthly_months keep_min compression plain_sql jobs schedule at type \
+    cleanup; do
     check "key $key is described" grep -qE "^ +$key( |\$)" jbackup.json.5.txt
 done
 section jbackup.json.5.txt EXAMPLES 'SEE ALSO' | grep -E '^ ' >example.json
@@ -92,4 +93,22 @@ tests=$("$build/tools/jbackup-verify" --project empty test 2>&1 |
 for test in ${tests:-none}; do
     check "the test $test is described" grep -qE "^ +$test( |\$)" tests.txt
 done
+
+monitor=$build/tools/jbackup-monitor
+section jbackup-monitor.1.txt CHECKS METRICS >checks.txt
+checks=$("$monitor" --project empty check --check none 2>&1 | sed -n 's/^hint: known are //p' | tr -d ,)
+for check in ${checks:-none}; do
+    check "the check $check is described" grep -qE "^ +$check( |\$)" checks.txt
+done
+page=backup_monitor_config.json.5.txt
+section "$page" KEYS EXAMPLES >keys.txt
+keys=$("$monitor" --project empty config 2>/dev/null | sed -n 's/^[a-z]*\.\([a-z_]*\)|.*/\1/p')
+for key in ${keys:-none}; do
+    check "key $key is described" grep -qE "^ +$key( |\$)" keys.txt
+    standard=$("$monitor" --project empty config | grep "^[a-z]*\.$key|" | cut -d'|' -f3)
+    [[ $standard == '[]' ]] && standard=nobody
+    check "with its default" grep -qF "Default: $standard." <(sed -n "/^ *$key /,/Default/p" keys.txt)
+done
+section "$page" EXAMPLES 'SEE ALSO' | grep -E '^ ' >example.json
+check "the example is JSON" python3 -m json.tool example.json
 done_testing

@@ -168,6 +168,26 @@ static const struct {
     {"\"environments\": {\"test\": {\"databases\": [\"mysql://u:s3cret@h/d\"]}}",
      "not the URL of a database"},
     {"\"environments\": {\"test\": {\"service\": {\"restart\": 1}}}", "unknown key \"restart\""},
+    {"\"schedule\": false", "\"schedule\" must be an object, not"},
+    {"\"schedule\": {\"hourly\": \"02:00\"}", "unknown key \"hourly\""},
+    {"\"schedule\": {\"daily\": 2}", "\"daily\" must be a time, an object, true or false, not a"},
+    {"\"schedule\": {\"daily\": \"\"}", "\"daily\" is empty"},
+    {"\"schedule\": {\"daily\": \"02:00\\nExecStart=/x\"}", "can't be a time of systemd"},
+    {"\"schedule\": {\"daily\": \"02:00 \\\\\"}", "can't be a time of systemd"},
+    {"\"schedule\": {\"daily\": \"%h\"}", "\"%h\" can't be a time of systemd"},
+    {"\"schedule\": {\"daily\": \"--help\"}", "can't be a time of systemd"},
+    {"\"schedule\": {\"daily\": {\"at\": 2}}", "\"at\" must be a text, not a number"},
+    {"\"schedule\": {\"daily\": {\"at\": \" 02:00\"}}", "can't be a time of systemd"},
+    {"\"schedule\": {\"daily\": {\"type\": \"sql\"}}",
+     "\"type\" must be full, database or codebase, not \"sql\""},
+    {"\"schedule\": {\"daily\": {\"type\": 1}}", "\"type\" must be a text, not a number"},
+    {"\"schedule\": {\"daily\": {\"cleanup\": \"yes\"}}", "\"cleanup\" must be true or false"},
+    {"\"schedule\": {\"verify\": {\"type\": \"full\"}}", "unknown key \"type\""},
+    {"\"schedule\": {\"monitor\": {\"cleanup\": true}}", "unknown key \"cleanup\""},
+    {"\"schedule\": {\"user\": true}", "\"user\" must be a text"},
+    {"\"schedule\": {\"user\": \"a b\"}", "\"a b\" can't be the name of a user"},
+    {"\"schedule\": {\"user\": \"-x\"}", "\"-x\" can't be the name of a user"},
+    {"\"schedule\": {\"user\": \"ann\\nUser=root\"}", "can't be the name of a user"},
     {"\"databasse\": []", "unknown key \"databasse\""},
 };
 
@@ -271,6 +291,41 @@ static void service_health_and_environments_are_taken(void)
     CHECK(project->environments[2].service == NULL);
     CHECK(parse("{\"databases\": [], \"service_timeout_s\": 7}") == JB_OK);
     CHECK(project->service == NULL && project->health == NULL && project->environment_count == 0);
+    end();
+}
+
+static void schedules_have_defaults(void)
+{
+    CHECK(parse("{\"databases\": []}") == JB_OK);
+    for (int i = 0; i < SCHEDULE_COUNT; i++)
+        CHECK(project->schedules[i].is_on);
+    CHECK_TEXT(project->schedules[SCHEDULE_DAILY].at, "*-*-* 02:00:00");
+    CHECK_TEXT(project->schedules[SCHEDULE_WEEKLY].at, "Sun *-*-* 03:00:00");
+    CHECK_TEXT(project->schedules[SCHEDULE_MONTHLY].at, "*-*-01 04:00:00");
+    CHECK(project->schedules[SCHEDULE_DAILY].type == JB_TYPE_DATABASE);
+    CHECK(project->schedules[SCHEDULE_WEEKLY].type == JB_TYPE_FULL);
+    CHECK(!project->schedules[SCHEDULE_WEEKLY].cleanup);
+    CHECK(project->schedules[SCHEDULE_MONTHLY].cleanup);
+    CHECK(project->schedules[SCHEDULE_MONITOR].at == NULL && project->schedule_user == NULL);
+    end();
+}
+
+static void schedules_are_taken(void)
+{
+    CHECK(parse("{\"databases\": [], \"schedule\": {\"daily\": \"01:30 Europe/Berlin\","
+                "\"weekly\": {\"type\": \"codebase\", \"cleanup\": true}, \"monthly\": false,"
+                "\"verify\": {\"at\": \"Mon,Thu 4:00\"}, \"monitor\": true,"
+                "\"user\": \"back-up_1$\"}}") == JB_OK);
+    const struct schedule_entry *schedules = project->schedules;
+    CHECK_TEXT(schedules[SCHEDULE_DAILY].at, "01:30 Europe/Berlin");
+    CHECK(schedules[SCHEDULE_DAILY].is_on && schedules[SCHEDULE_DAILY].type == JB_TYPE_DATABASE);
+    CHECK_TEXT(schedules[SCHEDULE_WEEKLY].at, "Sun *-*-* 03:00:00");
+    CHECK(schedules[SCHEDULE_WEEKLY].type == JB_TYPE_CODEBASE &&
+          schedules[SCHEDULE_WEEKLY].cleanup);
+    CHECK(!schedules[SCHEDULE_MONTHLY].is_on);
+    CHECK_TEXT(schedules[SCHEDULE_VERIFY].at, "Mon,Thu 4:00");
+    CHECK(schedules[SCHEDULE_MONITOR].is_on && schedules[SCHEDULE_MONITOR].at == NULL);
+    CHECK_TEXT(project->schedule_user, "back-up_1$");
     end();
 }
 
@@ -508,6 +563,8 @@ int main(void)
     RUN(broken_json_does_not_show_its_content);
     RUN(every_key_is_taken);
     RUN(service_health_and_environments_are_taken);
+    RUN(schedules_have_defaults);
+    RUN(schedules_are_taken);
     RUN(environments_have_passwords_from_dotenv);
     RUN(dotenv_names_the_database);
     RUN(two_sqlite_files_are_ambiguous);

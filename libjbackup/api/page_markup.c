@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Texts, sizes and times for HTML. Whatever is written here is safe within an element and within a
  * quoted attribute. */
-#include "api/verification_markup.h"
+#include "api/page_markup.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The style sheet of the page: every colour of text has a contrast of at least 4.5 to 1. */
-#include "api/verification_markup.h"
+#include "api/page_markup.h"
 
 const char jbi_verification_style[] =
     ":root{color-scheme:light dark;--page:#f3f4f6;--card:#fff;--text:#1a212b;--soft:#4c5663;"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Ticks. Days and months are those of local time, whose days have 23 to 25 hours. */
-#include "api/verification_axis.h"
+#include "api/page_axis.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/verification_markup.h"
+#include "api/page_markup.h"
 #include "base/clock.h"
 
 #define HOUR  3600

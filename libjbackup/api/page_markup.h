@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef JBI_API_VERIFICATION_MARKUP_H
-#define JBI_API_VERIFICATION_MARKUP_H
+#ifndef JBI_API_PAGE_MARKUP_H
+#define JBI_API_PAGE_MARKUP_H
 
 #include <stdint.h>
 

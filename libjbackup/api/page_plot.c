@@ -3,15 +3,15 @@
  * The charts. Horizontal places are percent of the plot, vertical ones pixels: so a chart fills any
  * width while its letters keep their size. Labels stand outside of the plot, which doesn't clip.
  */
-#include "api/verification_plot.h"
+#include "api/page_plot.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/verification_axis.h"
-#include "api/verification_markup.h"
+#include "api/page_axis.h"
+#include "api/page_markup.h"
 #include "base/clock.h"
 
 #define PLOT_HEIGHT 160
@@ -33,15 +33,15 @@ struct plot {
     const jb_report *report;
     struct text *out;
     size_t backups, of_shape[SHAPES];
-    int64_t from, to; /* seconds since 1970 */
+    int64_t from, to;
 };
 
 /* One chart. */
 struct chart {
     const char *id, *key, *title;
-    void (*print)(struct text *out, int64_t value);
+    struct plot_frame frame;
     int64_t (*step)(int64_t largest);
-    int64_t least, largest, newest, top;
+    int64_t least, largest, newest;
 };
 
 /* The next backup at or after *row. */
@@ -106,11 +106,11 @@ static void measure_values(const struct plot *plot, struct chart *chart)
 }
 
 /* Where an instant is, in thousandths of a percent; marks don't touch the edges. */
-static int place_of(const struct plot *plot, int64_t at)
+static int place_of(const struct plot_frame *frame, int64_t at)
 {
-    if (plot->to == plot->from)
+    if (frame->to == frame->from)
         return 50 * PERCENT;
-    double part = (double)(at - plot->from) / (double)(plot->to - plot->from);
+    double part = (double)(at - frame->from) / (double)(frame->to - frame->from);
     return 2 * PERCENT + (int)(part * 96 * PERCENT);
 }
 
@@ -120,64 +120,80 @@ static void add_place(struct text *out, const char *attribute, int place)
 }
 
 /* Tenths of a pixel from the top. */
-static int height_of(const struct chart *chart, int64_t value)
+static int height_of(const struct plot_frame *frame, int64_t value)
 {
-    return (int)((1 - (double)value / (double)chart->top) * PLOT_HEIGHT * 10);
+    return (int)((1 - (double)value / (double)frame->top) * PLOT_HEIGHT * 10);
 }
 
-static void add_values_axis(const struct plot *plot, const struct chart *chart, int64_t step)
+static void add_values_axis(const struct plot_frame *frame, int64_t step)
 {
-    for (int64_t value = 0; value <= chart->top; value += step) {
-        int y = height_of(chart, value);
-        jbi_text_addf(plot->out,
+    for (int64_t value = 0; value <= frame->top; value += step) {
+        int y = height_of(frame, value);
+        jbi_text_addf(frame->out,
                       "<line class='%s' x1='0' x2='100%%' y1='%d.%d' y2='%d.%d'/>"
                       "<text x='-8' y='%d.%d' dy='.35em' text-anchor='end'>",
                       value == 0 ? "axis" : "grid", y / 10, y % 10, y / 10, y % 10, y / 10, y % 10);
-        chart->print(plot->out, value);
-        jbi_text_adds(plot->out, "</text>\n");
+        frame->print(frame->out, value);
+        jbi_text_adds(frame->out, "</text>\n");
     }
 }
 
-static void add_time_tick(const struct plot *plot, int64_t at, const struct time_axis *axis)
+static void add_time_tick(const struct plot_frame *frame, int64_t at, const struct time_axis *axis)
 {
-    int place = place_of(plot, at);
-    jbi_text_adds(plot->out, "<line class='axis'");
-    add_place(plot->out, "x1", place);
-    add_place(plot->out, "x2", place);
-    jbi_text_addf(plot->out, " y1='%d' y2='%d'/><text y='%d' text-anchor='%s'", PLOT_HEIGHT,
+    int place = place_of(frame, at);
+    jbi_text_adds(frame->out, "<line class='axis'");
+    add_place(frame->out, "x1", place);
+    add_place(frame->out, "x2", place);
+    jbi_text_addf(frame->out, " y1='%d' y2='%d'/><text y='%d' text-anchor='%s'", PLOT_HEIGHT,
                   PLOT_HEIGHT + 5, PLOT_HEIGHT + 20,
                   place < 12 * PERCENT   ? "start"
                   : place > 85 * PERCENT ? "end"
                                          : "middle");
-    add_place(plot->out, "x", place);
-    jbi_text_adds(plot->out, ">");
-    jbi_axis_label(plot->out, axis, at);
-    jbi_text_adds(plot->out, "</text>\n");
+    add_place(frame->out, "x", place);
+    jbi_text_adds(frame->out, ">");
+    jbi_axis_label(frame->out, axis, at);
+    jbi_text_adds(frame->out, "</text>\n");
 }
 
-static void add_time_axis(const struct plot *plot)
+static void add_time_axis(const struct plot_frame *frame)
 {
     struct time_axis axis;
-    int64_t at = jbi_axis_begin(&axis, plot->from, plot->to);
-    for (int ticks = 0; at <= plot->to && ticks < AXIS_TICKS_MAX; ticks++) {
-        add_time_tick(plot, at, &axis);
+    int64_t at = jbi_axis_begin(&axis, frame->from, frame->to);
+    for (int ticks = 0; at <= frame->to && ticks < AXIS_TICKS_MAX; ticks++) {
+        add_time_tick(frame, at, &axis);
         at = jbi_axis_next(&axis, at);
     }
+}
+
+void jbi_plot_begin(struct plot_frame *frame, int64_t largest, int64_t step)
+{
+    frame->top = (largest + step - 1) / step * step;
+    if (frame->top == 0)
+        frame->top = step;
+    add_values_axis(frame, step);
+    add_time_axis(frame);
+}
+
+void jbi_plot_place(const struct plot_frame *frame, int64_t at, int64_t value, const char *x,
+                    const char *y)
+{
+    int height = height_of(frame, value);
+    add_place(frame->out, x, place_of(frame, at));
+    jbi_text_addf(frame->out, " %s='%d.%d'", y, height / 10, height % 10);
 }
 
 static void add_mark(const struct plot *plot, const struct chart *chart, size_t row)
 {
     const char *shape = shapes[shape_of(plot->report, row)].name;
     int64_t value = value_of(plot->report, row, chart->key);
-    int y = height_of(chart, value);
     jbi_text_addf(plot->out, "<use class='mark %s' href='#mark-%s'", shape, shape);
-    add_place(plot->out, "x", place_of(plot, instant_of(plot->report, row)));
-    jbi_text_addf(plot->out, " y='%d.%d'><title>", y / 10, y % 10);
+    jbi_plot_place(&chart->frame, instant_of(plot->report, row), value, "x", "y");
+    jbi_text_adds(plot->out, "><title>");
     jbi_markup_text(plot->out, jb_report_text(plot->report, row, "timestamp"));
     jbi_text_adds(plot->out, ", ");
     jbi_markup_text(plot->out, jb_report_text(plot->report, row, "category"));
     jbi_text_adds(plot->out, ": ");
-    chart->print(plot->out, value);
+    chart->frame.print(plot->out, value);
     jbi_text_adds(plot->out, "</title></use>\n");
 }
 
@@ -187,28 +203,26 @@ static void add_description(const struct plot *plot, const struct chart *chart)
                   chart->title, chart->id);
     jbi_markup_count(plot->out, (int64_t)plot->backups, "backup");
     jbi_text_adds(plot->out, "; least ");
-    chart->print(plot->out, chart->least);
+    chart->frame.print(plot->out, chart->least);
     jbi_text_adds(plot->out, ", most ");
-    chart->print(plot->out, chart->largest);
+    chart->frame.print(plot->out, chart->largest);
     jbi_text_adds(plot->out, ", newest ");
-    chart->print(plot->out, chart->newest);
+    chart->frame.print(plot->out, chart->newest);
     jbi_text_adds(plot->out, ".</desc>\n");
 }
 
 static void add_chart(const struct plot *plot, struct chart *chart)
 {
     measure_values(plot, chart);
-    int64_t step = chart->step(chart->largest);
-    chart->top = (chart->largest + step - 1) / step * step;
-    if (chart->top == 0)
-        chart->top = step;
+    chart->frame.out = plot->out;
+    chart->frame.from = plot->from;
+    chart->frame.to = plot->to;
     jbi_text_addf(plot->out,
                   "<figure>\n<figcaption>%s</figcaption>\n"
                   "<svg class='plot' id='%s' role='img' aria-labelledby='%s-title %s-desc'>\n",
                   chart->title, chart->id, chart->id, chart->id);
     add_description(plot, chart);
-    add_values_axis(plot, chart, step);
-    add_time_axis(plot);
+    jbi_plot_begin(&chart->frame, chart->largest, chart->step(chart->largest));
     for (size_t row = 0; next_backup(plot->report, &row); row++)
         add_mark(plot, chart, row);
     jbi_text_adds(plot->out, "</svg>\n</figure>\n");
@@ -254,12 +268,12 @@ void jbi_verification_plot(const jb_report *report, struct text *out)
     struct chart size = {.id = "sizes",
                          .key = "total_size",
                          .title = "Size of each backup",
-                         .print = jbi_markup_size,
+                         .frame.print = jbi_markup_size,
                          .step = jbi_axis_size_step};
     struct chart duration = {.id = "durations",
                              .key = "duration_ms",
                              .title = "Time to make each backup",
-                             .print = jbi_markup_duration,
+                             .frame.print = jbi_markup_duration,
                              .step = jbi_axis_duration_step};
     measure(&plot);
     if (plot.backups == 0) {
