@@ -7,7 +7,9 @@
 #                             these folders lets the test and it see each other's changes
 #   sd FOLDER COMMAND...      runs a command in it
 #   sd_put FOLDER PATH        makes a file in it of standard input
-#   sd_stop FOLDER            ends it with all in it
+#   sd_stop FOLDER            ends it with all in it, at once, like a power cut
+#   sd_save FOLDER TO PATH... keeps these files of it; with sd_kept=TO the next sd_start puts them
+#                             back before systemd starts
 #
 # It has namespaces of its own (processes, mounts, network, ...) and a view of the root that keeps
 # what is written in memory, so nothing of the machine changes. It ends with the test at the latest.
@@ -61,6 +63,8 @@ sd_inside() {
         mkdir -p "$root$shown" && mount --bind "$shown" "$root$shown" || return
     done
     sd_quieten "$root"
+    # By a root of its own: a link there must not lead out.
+    [[ -z $sd_kept ]] || tar -C "$sd_kept" -cf - . | chroot "$root" tar -C / -xpf - --no-overwrite-dir || return
     cd "$root" && pivot_root . mnt && umount -l /mnt && mount --make-rshared / || return
     exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --system \
         --unit=multi-user.target
@@ -93,7 +97,7 @@ sd_start() {
     bash -c 'echo $$ >"$1/cgroup.procs"; shift
         exec setpriv --pdeathsig KILL unshare --fork --pid --mount --propagation private --uts --ipc \
             --cgroup --net --kill-child=SIGKILL bash -c "$@"' start "$group" \
-        "$(declare -f sd_inside sd_quieten); sd_inside \"\$@\"" inside "$folder/view/root" "$@" \
+        "sd_kept=${sd_kept:+$(printf %q "$sd_kept")}; $(declare -f sd_inside sd_quieten); sd_inside \"\$@\"" inside "$folder/view/root" "$@" \
         </dev/null >"$folder/log" 2>&1 &
     echo $! >"$folder/outer"
     disown
@@ -118,6 +122,12 @@ sd() {
 
 # shellcheck disable=SC2016
 sd_put() { sd "$1" sh -c 'mkdir -p "$(dirname "$1")" && cat >"$1"' put "$2"; }
+
+sd_save() {
+    local folder=$1 to=$2
+    shift 2
+    mkdir -p "$to" && sd "$folder" tar -C / -cf - "${@#/}" | tar -C "$to" -xpf -
+}
 
 sd_stop() {
     local folder=$1 group

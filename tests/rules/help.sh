@@ -70,4 +70,14 @@ check "the completion has exactly these" diff tests <(bash -c '. "$1"
     COMP_WORDS=(jbackup-verify test --test "") COMP_CWORD=3
     _jbackup_verify
     printf "%s\n" "${COMPREPLY[@]}" | sort' - "$root/tools/completion/jbackup-verify.bash")
+
+# So it is with --check and the checks.
+"$build/tools/jbackup-monitor" --project empty check --check none 2>&1 |
+    sed -n 's/^hint: known are //p' | tr -d , | tr ' ' '\n' | sort >checks
+check "jbackup-monitor names its checks" test "$(wc -l <checks)" -eq 12
+# shellcheck disable=SC2016
+check "the completion has exactly these" diff checks <(bash -c '. "$1"
+    COMP_WORDS=(jbackup-monitor check --check "") COMP_CWORD=3
+    _jbackup_monitor
+    printf "%s\n" "${COMPREPLY[@]}" | sort' - "$root/tools/completion/jbackup-monitor.bash")
 done_testing

@@ -16,7 +16,7 @@ check "a release build without tests" build
 check "meson install" env DESTDIR="$dest" meson install -C "$scratch/build" --no-rebuild
 
 for file in include/jbackup.h lib/libjbackup.so lib/libjbackup.so.0 lib/libjbackup.a \
-    lib/pkgconfig/libjbackup.pc share/man/man5/jbackup.json.5 \
+    lib/pkgconfig/libjbackup.pc share/man/man5/jbackup.json.5 share/man/man5/backup_monitor_config.json.5 \
     bin/backup.sh share/man/man1/backup.sh.1; do
     check "installs $file" test -s "$usr/$file"
     echo "./usr/$file" >>"$scratch/expected"

@@ -4,9 +4,10 @@
 #
 # The tools, and how many commands and options each has at the least: a rule that reads a help text
 # wrongly would find none, and pass.
-tools=(jbackup jbackup-restore jbackup-verify)
-declare -A least_commands=([jbackup]=14 [jbackup-restore]=9 [jbackup-verify]=4)
-declare -A least_options=([jbackup]=22 [jbackup-restore]=17 [jbackup-verify]=16)
+tools=(jbackup jbackup-monitor jbackup-restore jbackup-scheduler jbackup-verify)
+declare -A least_commands=([jbackup]=14 [jbackup-monitor]=7 [jbackup-restore]=9 [jbackup-scheduler]=8 [jbackup-verify]=4)
+declare -A least_options=([jbackup]=22 [jbackup-monitor]=16 [jbackup-restore]=17 [jbackup-scheduler]=20
+    [jbackup-verify]=16)
 
 # commands_of TOOL: its commands, one a line, from its help text. TOOL is a path.
 commands_of() { "$1" --help </dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\).*/\1/p'; }
