@@ -46,6 +46,7 @@ static int take_type(const struct config *c, const char *key, const struct json 
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if (strcmp(types[i].name, word) == 0) {
             ((struct schedule_entry *)c->object)->type = types[i].type;
+            ((struct schedule_entry *)c->object)->has_type = true;
             return JB_OK;
         }
     }

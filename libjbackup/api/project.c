@@ -40,9 +40,21 @@ void jb_project_close(jb_project *project)
 }
 
 /* Fills what the configuration left open. */
+/* Without a database a schedule that would save databases alone saves the code. */
+static void finish_schedules(struct jb_project *project)
+{
+    if (project->database_count > 0 || project->ambiguous != NULL)
+        return;
+    for (int i = 0; i < SCHEDULE_BACKUPS; i++) {
+        if (!project->schedules[i].has_type)
+            project->schedules[i].type = JB_TYPE_FULL;
+    }
+}
+
 static int project_finish(struct jb_project *project, const char *base, struct jb_error *err)
 {
     struct arena *arena = &project->arena;
+    finish_schedules(project);
     project->folder = jbi_arena_text(arena, base);
     if (project->root == NULL)
         project->root = jbi_path_join(arena, base, ".");

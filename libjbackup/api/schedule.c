@@ -7,11 +7,11 @@
 #include "adapter/systemd.h"
 
 const struct schedule_entry jbi_schedule_defaults[SCHEDULE_COUNT] = {
-    [SCHEDULE_DAILY] = {true, "*-*-* 02:00:00", JB_TYPE_DATABASE, false},
-    [SCHEDULE_WEEKLY] = {true, "Sun *-*-* 03:00:00", JB_TYPE_FULL, false},
-    [SCHEDULE_MONTHLY] = {true, "*-*-01 04:00:00", JB_TYPE_FULL, true},
-    [SCHEDULE_VERIFY] = {true, "Sat *-*-* 05:00:00", JB_TYPE_FULL, false},
-    [SCHEDULE_MONITOR] = {true, NULL, JB_TYPE_FULL, false},
+    [SCHEDULE_DAILY] = {true, "*-*-* 02:00:00", JB_TYPE_DATABASE, false, false},
+    [SCHEDULE_WEEKLY] = {true, "Sun *-*-* 03:00:00", JB_TYPE_FULL, false, false},
+    [SCHEDULE_MONTHLY] = {true, "*-*-01 04:00:00", JB_TYPE_FULL, true, false},
+    [SCHEDULE_VERIFY] = {true, "Sun *-*-* 05:00:00", JB_TYPE_FULL, false, false},
+    [SCHEDULE_MONITOR] = {true, NULL, JB_TYPE_FULL, false, false},
 };
 
 static const char *const names[SCHEDULE_COUNT] = {"daily", "weekly", "monthly", "verify",

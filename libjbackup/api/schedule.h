@@ -26,9 +26,11 @@ struct schedule_entry {
     const char *at; /* an OnCalendar expression; NULL (of SCHEDULE_MONITOR): every_minutes */
     int type;       /* enum jb_type: of a backup */
     bool cleanup;   /* a cleanup follows the backup */
+    bool has_type;  /* the configuration says the type */
 };
 
-/* The defaults: 02:00 database; Sunday 03:00 full; the 1st 04:00 full and cleanup; Saturday 05:00;
+/* The defaults: 02:00 database; Sunday 03:00 full; the 1st 04:00 full and cleanup; Sunday 05:00,
+ * when the newest backup holds all;
  * the monitor by its check_interval_minutes. */
 extern const struct schedule_entry jbi_schedule_defaults[SCHEDULE_COUNT];
 

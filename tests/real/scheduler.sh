@@ -90,7 +90,7 @@ next() { check "the next time of $1 is right" grep -qE "$1.timer\|$2" "$out"; }
 next daily '... ....-..-.. 0[23]:00:[0-3].'
 next weekly 'Sun ....-..-.. 0[34]:00:[0-3].'
 next monthly '... ....-..-01 04:00:[0-3].'
-next verify 'Sat ....-..-.. 05:00:[0-3].'
+next verify 'Sun ....-..-.. 05:00:[0-3].'
 next monitor '... ....-..-.. ..:00:[0-3].'
 state() { in_box sh -c "cd $units && stat -c '%n %i %Y' journal-backup-*; ls -l timers.target.wants" ; }
 state >"$scratch/before"

@@ -28,7 +28,7 @@ install_all() {
     install_units "$1" daily '*-*-* 02:00:00' "${2:-}"
     install_units "$1" weekly 'Sun *-*-* 03:00:00' "${2:-}"
     install_units "$1" monthly '*-*-01 04:00:00' "${2:-}"
-    install_units "$1" verify 'Sat *-*-* 05:00:00' "${2:-}"
+    install_units "$1" verify 'Sun *-*-* 05:00:00' "${2:-}"
     install_units "$1" monitor '*-*-* *:00:00' "${2:-}"
     in_box systemctl "${3:---system}" daemon-reload
     in_box systemctl "${3:---system}" enable --now "$1-backup-daily.timer" \

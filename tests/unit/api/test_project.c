@@ -296,7 +296,7 @@ static void service_health_and_environments_are_taken(void)
 
 static void schedules_have_defaults(void)
 {
-    CHECK(parse("{\"databases\": []}") == JB_OK);
+    CHECK(parse("{\"databases\": [\"sqlite:///a.db\"]}") == JB_OK);
     for (int i = 0; i < SCHEDULE_COUNT; i++)
         CHECK(project->schedules[i].is_on);
     CHECK_TEXT(project->schedules[SCHEDULE_DAILY].at, "*-*-* 02:00:00");
@@ -308,11 +308,18 @@ static void schedules_have_defaults(void)
     CHECK(project->schedules[SCHEDULE_MONTHLY].cleanup);
     CHECK(project->schedules[SCHEDULE_MONITOR].at == NULL && project->schedule_user == NULL);
     end();
+    /* Nothing but code: that is what a day's backup is of, unless something else is asked for. */
+    CHECK(parse("{\"databases\": [], \"schedule\": {\"weekly\": {\"type\": \"database\"}}}") ==
+          JB_OK);
+    CHECK(project->schedules[SCHEDULE_DAILY].type == JB_TYPE_FULL);
+    CHECK(project->schedules[SCHEDULE_WEEKLY].type == JB_TYPE_DATABASE);
+    end();
 }
 
 static void schedules_are_taken(void)
 {
-    CHECK(parse("{\"databases\": [], \"schedule\": {\"daily\": \"01:30 Europe/Berlin\","
+    CHECK(parse("{\"databases\": [\"sqlite:///a.db\"],"
+                "\"schedule\": {\"daily\": \"01:30 Europe/Berlin\","
                 "\"weekly\": {\"type\": \"codebase\", \"cleanup\": true}, \"monthly\": false,"
                 "\"verify\": {\"at\": \"Mon,Thu 4:00\"}, \"monitor\": true,"
                 "\"user\": \"back-up_1$\"}}") == JB_OK);
