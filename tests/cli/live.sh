@@ -14,7 +14,7 @@ for mode in WAL DELETE; do
     rounds=$runs
     [[ $mode == DELETE ]] && rounds=$((runs / 5))
     sqlite3 "$app/instance/journal.db" "PRAGMA journal_mode = $mode" >/dev/null
-    [[ $mode == DELETE ]] && sed -i 's/journal_mode = WAL/journal_mode = DELETE/' "$app/journal.py"
+    [[ $mode == DELETE ]] && sed -i 's/journal_mode = WAL/journal_mode = DELETE/' "$app/store.py"
     python3 "$app/journal.py" write --per-second 200 >"$scratch/writer" 2>&1 &
     writer=$!
     sleep 0.5
