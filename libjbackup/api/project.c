@@ -148,6 +148,8 @@ static int search_visit(void *user, const struct tree_entry *entry, struct jb_er
         bool is_usual = strcmp(entry->path, "instance") == 0 || strcmp(entry->path, "data") == 0;
         return is_usual ? TREE_GO_ON : TREE_SKIP;
     }
+    if (jbi_starts_with(entry->name, CODEBASE_SWAP_PREFIX)) /* kept by a restore in place */
+        return TREE_GO_ON;
     if (!S_ISREG(entry->st.st_mode) || !is_sqlite_file(entry->dir_fd, entry->name))
         return TREE_GO_ON;
     search->count++;

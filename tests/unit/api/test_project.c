@@ -381,6 +381,16 @@ static void dotenv_names_the_database(void)
     end();
 }
 
+static void what_a_restore_has_kept_is_no_second_sqlite_file(void)
+{
+    begin();
+    REQUIRE(unlink(in_folder("app/jbackup.json")) == 0);
+    sql("app/instance/.jbackup-restore-20260101_000000.old-journal.db", "CREATE TABLE t(a);");
+    CHECK(open_at(in_folder("app")) == JB_OK);
+    CHECK(is_found_by("the SQLite file instance/journal.db"));
+    end();
+}
+
 static void two_sqlite_files_are_ambiguous(void)
 {
     begin();
@@ -574,6 +584,7 @@ int main(void)
     RUN(schedules_are_taken);
     RUN(environments_have_passwords_from_dotenv);
     RUN(dotenv_names_the_database);
+    RUN(what_a_restore_has_kept_is_no_second_sqlite_file);
     RUN(two_sqlite_files_are_ambiguous);
     RUN(databases_get_names_of_their_own);
     RUN(postgresql_databases_get_names_of_their_own);
