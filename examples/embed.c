@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t is_interrupted;
 
@@ -29,12 +30,14 @@ static int show_progress(void *user, const char *step, uint64_t done, uint64_t t
 
     if (strcmp(last_step, step) != 0) {
         snprintf(last_step, 64, "%s", step);
-        if (total > 0)
-            fprintf(stderr, "  %s (%" PRIu64 " %s)\n", step, total, unit);
-        else
-            fprintf(stderr, "  %s\n", step);
+        fprintf(stderr, "  %s\n", step);
     }
-    (void)done;
+    if (isatty(STDERR_FILENO)) {
+        fprintf(stderr, "    %" PRIu64, done);
+        if (total > 0)
+            fprintf(stderr, " of %" PRIu64, total);
+        fprintf(stderr, " %s   \r", unit);
+    }
     return is_interrupted;
 }
 
