@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A headless Chromium, spoken to through its debugging pipe, and what of a picture is looked at.
-It loads nothing but the files it is told to open."""
+It loads nothing but the files that it is told to open, and what 127.0.0.1 has."""
 import base64
 import json
 import os
@@ -10,7 +10,7 @@ import zlib
 
 FLAGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
          "--disable-extensions", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND",
+         "--disable-sync", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
          "--remote-debugging-pipe"]
 
 
@@ -58,13 +58,14 @@ class Browser:
             self.events.append(answer)
 
     def open(self, path, width, scheme="light", media=""):
-        """Opens a file at a width; returns the addresses that were asked for and what was logged."""
+        """Opens a file, or a page of 127.0.0.1, at a width; returns the addresses that were asked for
+        and what was logged."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=800,
                   deviceScaleFactor=1, mobile=width < 600)
         self.call("Emulation.setEmulatedMedia", media=media,
                   features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.events = []
-        self.call("Page.navigate", url=f"file://{path}")
+        self.call("Page.navigate", url=path if path.startswith("http://") else f"file://{path}")
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self.message())
         asked = [event["params"]["request"]["url"] for event in self.events
