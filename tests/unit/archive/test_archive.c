@@ -261,6 +261,7 @@ static void an_edit_changes_its_own_member_only(void)
     struct stored first = store(tree, FILES, 2);
     size_t count = members_of(first.archive_fd, &before);
     CHECK(count > 50 && count < 200);
+    bool is_isal = strcmp(jbi_gzip_library(COMPRESSION_FAST), "ISA-L") == 0;
     static const uint32_t edited_files[] = {10, 97, 485, 777, 1206, FILES - 1};
     for (size_t i = 0; i < sizeof edited_files / sizeof *edited_files; i++) {
         uint32_t at = edited_files[i];
@@ -269,7 +270,9 @@ static void an_edit_changes_its_own_member_only(void)
         struct stored edited = store(tree, FILES, 2);
         CHECK(members_of(edited.archive_fd, &after) == count);
         int differing = lines_that_differ(&after, &before);
-        CHECK(differing == (tree[at].size > 2 * MIB ? 3 : 1));
+        int wanted = tree[at].size > 2 * MIB ? 3 : 1;
+        /* See equal_trees_make_equal_archives of the one that ISA-L may add. */
+        CHECK(differing == wanted || (is_isal && differing == wanted + 1));
         drop(&edited);
         after.len = 0;
         tree[at].size += 700; /* and longer */
