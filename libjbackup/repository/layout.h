@@ -20,7 +20,10 @@
  *         codebase_TS.tar.gz  codebase_TS.index.jsonl.gz
  *         checksums_TS.sha256  manifest_TS.json  proof_TS.json
  *       RESTORE.txt  backup.log
- *       .jbackup/lock  .jbackup/staging/  .jbackup/pending  .jbackup/proof
+ *       .jbackup/lock  staging/  pending  proof
+ *                restore.json  restore_earlier.json  restore.lock  before_TS_<name>.dump
+ *                schedule_<name>.json  incidents.json  incidents.reserve  disk.json  monitor.lock
+ *                spool/  spool.lock  spool.numbers
  *
  * The <name> of a PostgreSQL database is not "globals" and holds no "@".
  */
