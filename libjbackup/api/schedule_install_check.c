@@ -74,7 +74,7 @@ int jbi_install_check(struct installation *in, struct jb_error *err)
     const char *tmp = getenv("TMPDIR");
     struct jb_error unwanted = {0};
     const char **paths = jbi_arena_alloc(&in->arena, (in->folder.count + 1) * sizeof *paths);
-    size_t count;
+    size_t count = 0;
     if (!can_ask(in))
         return JB_OK;
     if (tmp == NULL || *tmp != '/')
