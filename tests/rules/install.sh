@@ -29,6 +29,10 @@ for name in "${tools[@]}"; do
     LD_LIBRARY_PATH=$usr/lib "$usr/bin/$name" --version >"$scratch/version"
     check "what was installed as $name runs" grep -q "^$name [0-9]" "$scratch/version"
 done
+for file in share/man/man3/libjbackup.3 share/man/man5/jbackup-formats.5; do
+    check "installs $file" test -s "$usr/$file"
+    echo "./usr/$file" >>"$scratch/expected"
+done
 check "backup.sh may be run" "$usr/bin/backup.sh" help
 strays() {
     (cd "$dest" && find . ! -type d) | grep -vxFf "$scratch/expected" |

@@ -8,14 +8,6 @@ root=$(cd "$(dirname "$0")/../.." && pwd) build=${1:?build folder}
 man=$root/tools/man
 cd "$scratch" || exit 1
 
-# The text of a page as a reader sees it, one line per paragraph line, without overstriking.
-text_of() {
-    if command -v mandoc >/dev/null; then
-        mandoc -T ascii -O width=300 "$1" | col -bx
-    else
-        groff -man -Tascii -rLL=300n -P-c "$1" | col -bx
-    fi
-}
 version=$("$build/tools/jbackup" --version | cut -d' ' -f2)
 meson introspect --installed "$build" >installed
 for page in "$man"/*.[1-8]; do
@@ -30,9 +22,6 @@ for page in "$man"/*.[1-8]; do
     check "$name is of this version" grep -q "\"jbackup $version\"" "$page"
     check "$name is installed" grep -q "/tools/man/$name\"" installed
 done
-
-# section PAGE FROM TO: the lines of a page between two headings.
-section() { sed -En "/^$2/,/^($3)/p" "$1"; }
 
 # synopsis COMMAND: its entry, on standard input, in the section COMMANDS.
 synopsis() { grep -E "^ +([a-z]+ .*, )?$1( |\$)" | head -n 1; }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What the rules about the tools share. Sourced by help.sh, man.sh and install.sh.
+# What the rules about the tools share. Sourced by these.
 #
 # The tools, and how many commands and options each has at the least: a rule that reads a help text
 # wrongly would find none, and pass.
@@ -23,3 +23,15 @@ helps_of() {
         "$1" help "$command" </dev/null
     done < <(commands_of "$1")
 }
+
+# The text of a page as a reader sees it, one line per paragraph line, without overstriking.
+text_of() {
+    if command -v mandoc >/dev/null; then
+        mandoc -T ascii -O width=300 "$1" | col -bx
+    else
+        groff -man -Tascii -rLL=300n -P-c "$1" | col -bx
+    fi
+}
+
+# section PAGE FROM TO: the lines of a page between two headings.
+section() { sed -En "/^$2/,/^($3)/p" "$1"; }
