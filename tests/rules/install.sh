@@ -22,17 +22,20 @@ for file in include/jbackup.h lib/libjbackup.so lib/libjbackup.so.0 lib/libjback
     echo "./usr/$file" >>"$scratch/expected"
 done
 for name in "${tools[@]}"; do
-    for file in "bin/$name" "share/man/man1/$name.1" "share/bash-completion/completions/$name"; do
+    for file in "bin/$name" "share/man/man1/$name.1" "share/bash-completion/completions/$name" \
+        "share/fish/vendor_completions.d/$name.fish"; do
         check "installs $file" test -s "$usr/$file"
         echo "./usr/$file" >>"$scratch/expected"
     done
     LD_LIBRARY_PATH=$usr/lib "$usr/bin/$name" --version >"$scratch/version"
     check "what was installed as $name runs" grep -q "^$name [0-9]" "$scratch/version"
 done
-for file in share/man/man3/libjbackup.3 share/man/man5/jbackup-formats.5; do
+for file in share/man/man3/libjbackup.3 share/man/man5/jbackup-formats.5 \
+    share/zsh/site-functions/_jbackup; do
     check "installs $file" test -s "$usr/$file"
     echo "./usr/$file" >>"$scratch/expected"
 done
+check "zsh completes every tool" grep -qx "#compdef ${tools[*]}" "$usr/share/zsh/site-functions/_jbackup"
 check "backup.sh may be run" "$usr/bin/backup.sh" help
 strays() {
     (cd "$dest" && find . ! -type d) | grep -vxFf "$scratch/expected" |
