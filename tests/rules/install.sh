@@ -79,6 +79,16 @@ check_fails "it needs no libjbackup.so" needs "$scratch/static" libjbackup
 check "it makes a backup, too" "$scratch/static" "$scratch/app"
 check "two backups are there" test "$(find "$scratch/app/backups" -name 'manifest_*.json' |
     wc -l)" -eq 2
+check "jbackup needs libjbackup.so" needs "$usr/bin/jbackup" libjbackup
+
+# Only linked anew, so all else is as above.
+static_tools() { meson configure "$scratch/build" -Dstatic_tools=true && ninja -C "$scratch/build"; }
+check "the tools link with libjbackup.a" static_tools
+for name in "${tools[@]}"; do
+    cp "$scratch/build/tools/$name" "$scratch/alone"
+    check_fails "$name needs no libjbackup.so then" needs "$scratch/alone" libjbackup
+    check "and runs" "$scratch/alone" --version
+done
 check_fails "without pkg-config's list it does not link" gcc -I"$usr/include" \
     -o "$scratch/broken" "$root/examples/embed.c" -L"$scratch/static-usr/lib" -ljbackup
 done_testing
