@@ -155,7 +155,7 @@ int jbi_file_equal(int a, int b, struct jb_error *err)
 static void make_changeable(int dir_fd, const char *name, const struct stat *st)
 {
     if (S_ISDIR(st->st_mode) && (st->st_mode & S_IRWXU) != S_IRWXU)
-        fchmodat(dir_fd, name, S_IRWXU, 0);
+        (void)!fchmodat(dir_fd, name, S_IRWXU, 0); /* if it fails, emptying says why */
 }
 
 /* A folder is emptied on the way in, and removed on the way out; all else goes at once. */

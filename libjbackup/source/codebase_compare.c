@@ -263,7 +263,7 @@ static int visit(void *user, const struct tree_entry *entry, struct jb_error *er
     }
     bool is_closed = S_ISDIR(entry->st.st_mode) && (entry->st.st_mode & (mode_t)S_IRWXU) != S_IRWXU;
     if (is_closed) /* if it fails, entering says why */
-        fchmodat(entry->dir_fd, entry->name, S_IRWXU, 0);
+        (void)!fchmodat(entry->dir_fd, entry->name, S_IRWXU, 0);
     if (code == JB_OK)
         code = jbi_progress(compare->job->hooks, "compare restored code", compare->compared->bytes,
                             compare->archive->file_bytes, "bytes", err);
