@@ -76,14 +76,22 @@ static int forget_earlier(struct place_run *run, struct jb_error *err)
     return code;
 }
 
-/* Of two restores in one second the second is dated a second later: names are made of it. */
+/* Of two restores in one second the second is dated a second later: names are made of it. A plan
+ * has not taken up the earlier one, whose names are in use all the same. */
 static void choose_id(struct place_run *run)
 {
-    struct journal *journal = &run->t.journal;
+    struct journal *journal = &run->t.journal, planned_after = {0};
+    struct session *session = &run->session;
+    struct jb_error unwanted = {0};
+    const char *taken = run->earlier.has_journal ? run->earlier.journal.id : "";
+    if (!run->goes_on &&
+        jbi_journal_load(&planned_after, &session->repository, &session->arena, &unwanted) == JB_OK)
+        taken = planned_after.id;
     journal->began_us = jbi_now_us();
     jbi_timestamp(journal->id, journal->began_us / 1000000);
-    if (run->earlier.has_journal && strcmp(journal->id, run->earlier.journal.id) == 0)
+    if (strcmp(journal->id, taken) == 0)
         jbi_timestamp(journal->id, journal->began_us / 1000000 + 1);
+    jbi_journal_free(&planned_after);
 }
 
 static int begin_journal(struct place_run *run, struct jb_error *err)

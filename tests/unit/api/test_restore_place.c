@@ -162,6 +162,20 @@ static void without_a_word_nothing_is_done(void)
     end();
 }
 
+/* As soon as the clock lets: in the same second, mostly. */
+static void after_a_restore_another_can_be_planned(void)
+{
+    struct jb_restore_options options = JB_RESTORE_OPTIONS_INIT;
+    options.plan = 1;
+    begin_changed(PLAIN);
+    for (int i = 0; i < 4; i++) {
+        REQUIRE(restore() == JB_OK);
+        CHECK(tell(restore_with(options)) == JB_OK);
+        err = (struct jb_error){0};
+    }
+    end();
+}
+
 static void a_part_is_replaced(void)
 {
     struct jb_restore_options options = JB_RESTORE_OPTIONS_INIT;
@@ -333,6 +347,7 @@ int main(void)
     RUN(all_is_replaced_and_the_old_kept);
     RUN(a_rollback_gives_the_same_back);
     RUN(without_a_word_nothing_is_done);
+    RUN(after_a_restore_another_can_be_planned);
     RUN(a_part_is_replaced);
     RUN(a_backup_lets_go_of_the_old);
     RUN(what_is_not_well_is_put_back);
