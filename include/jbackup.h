@@ -152,10 +152,11 @@ struct jb_backup_options {
     int wait_s;           /* how long to wait for the repository's lock; 0: not at all */
     const char *category; /* "daily", "weekly" or "monthly"; NULL: by the date */
     const char *label;    /* a text kept in the manifest; NULL: none */
+    int keep_days;        /* cleanup leaves it alone for so many days; 0: as the retention says */
 };
 #define JB_BACKUP_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(struct jb_backup_options), 0, 0, NULL, NULL                                         \
+        sizeof(struct jb_backup_options), 0, 0, NULL, NULL, 0                                      \
     }
 
 /* Makes one backup: complete and published, or not at all.
@@ -553,8 +554,9 @@ struct jb_list_options {
     }
 
 /* The backups, newest first.
- * Rows: timestamp, category, type, created_at, total_size, label, pinned, git_commit, databases
- * (names, separated by commas), files; and what verifications of it found: proof, which is
+ * Rows: timestamp, category, type, created_at, total_size, label, pinned, keep_until (when cleanup
+ * may have it; null: as the retention says), git_commit, databases (names, separated by commas),
+ * files; and what verifications of it found: proof, which is
  * "unchecked", "checked" (found equal by its bytes or content), "proved" (found equal when it was
  * restored) or "broken" (until as deep a verification, of all of it, finds it equal), proof_at
  * (when that was found, or null) and proof_depth ("bytes", "content", "restore", or null).
@@ -649,11 +651,11 @@ struct jb_cleanup_options {
         sizeof(struct jb_cleanup_options), 0, 0                                                    \
     }
 
-/* Applies the retention of the project. Never removes a pinned backup, nor the newest good one of
- * a component, nor a file that jbackup did not make. Good means that its files are there with their
- * sizes; backup_verify reads them.
- * Rows: timestamp, category, keep, reason, total_size, freed (bytes that its removal frees).
- * Figures: kept, removed, freed, dry_run. */
+/* Applies the retention of the project. Never removes a pinned backup, nor one before the end of
+ * its keep_days, nor the newest good one of a component, nor a file that jbackup did not make. Good
+ * means that its files are there with their sizes; backup_verify reads them. Rows: timestamp,
+ * category, keep, reason, total_size, freed (bytes that its removal frees). Figures: kept, removed,
+ * freed, dry_run. */
 JB_API JB_MUST_USE int jb_cleanup(jb_project *project, const struct jb_cleanup_options *options,
                                   jb_report **report, struct jb_error *err);
 
@@ -670,7 +672,8 @@ struct jb_change_options {
 /* Removes one backup; a pinned one is refused with JB_EINVAL. Figures: timestamp, freed. */
 JB_API JB_MUST_USE int jb_remove(jb_project *project, const struct jb_change_options *options,
                                  jb_report **report, struct jb_error *err);
-/* Keeps one backup from cleanup and removal, or no longer. Figures: timestamp, pinned. */
+/* Keeps one backup from cleanup and removal, or no longer; unpin ends its keep_days, too. Figures:
+ * timestamp, pinned. */
 JB_API JB_MUST_USE int jb_pin(jb_project *project, const struct jb_change_options *options,
                               jb_report **report, struct jb_error *err);
 JB_API JB_MUST_USE int jb_unpin(jb_project *project, const struct jb_change_options *options,

@@ -12,9 +12,14 @@ static void format_commit(FILE *out, const jb_report *report, size_t row, const 
     fprintf(out, "%.8s", cli_field(report, row, key));
 }
 
+/* The day is enough: nobody waits for the minute. */
 static void format_pinned(FILE *out, const jb_report *report, size_t row, const char *key)
 {
-    fputs(jb_report_number(report, row, key) ? "pinned" : "", out);
+    const char *until = jb_report_text(report, row, "keep_until");
+    if (jb_report_number(report, row, key))
+        fputs("pinned", out);
+    else if (until != NULL)
+        fprintf(out, "until %.10s", until);
 }
 
 void cli_proof(FILE *out, const jb_report *report, size_t row, const char *key)

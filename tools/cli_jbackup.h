@@ -36,6 +36,7 @@ enum {
     OPTION_LATEST,
     OPTION_SAMPLE,
     OPTION_END
+    OPTION_KEEP_DAYS,
 };
 
 #endif

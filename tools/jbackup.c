@@ -24,6 +24,7 @@ static const struct cli_option options[OPTION_END - CLI_OWN_OPTIONS] = {
     OWN(OPTION_DEPTH) = {"depth", "D", "bytes, content (as without it) or restore"},
     OWN(OPTION_LATEST) = {"latest", NULL, "only the newest backup"},
     OWN(OPTION_SAMPLE) = {"sample", "N%", "of code archives only about so much"},
+    OWN(OPTION_KEEP_DAYS) = {"keep-days", "N", "cleanup leaves it alone for so many days"},
 };
 
 static int check_category(const struct cli *cli, struct jb_error *err)
@@ -45,6 +46,8 @@ static int call_backup(const struct cli *cli, jb_project *project, jb_report **r
     int code = check_category(cli, err);
     if (code == JB_OK)
         code = cli_seconds(cli, OPTION_WAIT, &wanted.wait_s, err);
+    if (code == JB_OK)
+        code = cli_number(cli, OPTION_KEEP_DAYS, "days", 36525, &wanted.keep_days, err);
     if (code != JB_OK)
         return code;
     wanted.type = db_only ? JB_TYPE_DATABASE : code_only ? JB_TYPE_CODEBASE : JB_TYPE_FULL;
@@ -184,7 +187,7 @@ static int call_diff(const struct cli *cli, jb_project *project, jb_report **rep
 static const struct cli_command commands[] = {
     {"backup", "",
      CLI_BIT(OPTION_DB_ONLY) | CLI_BIT(OPTION_CODE_ONLY) | CLI_BIT(OPTION_CATEGORY) |
-         CLI_BIT(OPTION_LABEL) | CLI_BIT(OPTION_WAIT),
+         CLI_BIT(OPTION_LABEL) | CLI_BIT(OPTION_KEEP_DAYS) | CLI_BIT(OPTION_WAIT),
      "back up the code and the databases",
      "The backup is published as a whole or not at all; the last line printed begins\n"
      "with its timestamp. The category follows the date (the 1st is monthly, a Sunday\n"

@@ -263,6 +263,7 @@ void print_show(const struct cli *cli, const jb_report *report)
     cli_line("manifest", cli_field(report, JB_FIGURES, "path"));
     printf("%-12s ", "proof");
     cli_proof(stdout, report, JB_FIGURES, "proof");
+    cli_line("kept until", cli_field(report, JB_FIGURES, "keep_until"));
     puts("\n");
     cli_table(cli, report, "artifact", artifacts, COUNT(artifacts));
     cli_table(cli, report, "table", tables, COUNT(tables));

@@ -12,7 +12,8 @@
 #include "base/text.h"
 #include "source/codebase.h"
 
-#define LABEL_MAX 200
+#define LABEL_MAX     200
+#define KEEP_DAYS_MAX 36525 /* 100 years: more is a slip */
 
 struct backup_run {
     struct session session;
@@ -63,6 +64,8 @@ static int plan(struct backup_run *run, const jb_project *project, struct jb_err
         return code;
     if (options->type < JB_TYPE_FULL || options->type > JB_TYPE_CODEBASE || options->wait_s < 0)
         return jbi_fail(err, JB_EINVAL, "no such type of backup, or a negative time to wait");
+    if (options->keep_days < 0 || options->keep_days > KEEP_DAYS_MAX)
+        return jbi_fail(err, JB_EINVAL, "days to keep a backup are from 0 to %d", KEEP_DAYS_MAX);
     enum category category = jbi_category_of(jbi_now_us() / 1000000);
     if (options->category != NULL && !jbi_category_parse(options->category, &category))
         return jbi_fail(err, JB_EINVAL, "unknown category \"%s\": daily, weekly or monthly",
@@ -128,6 +131,8 @@ static int manifest_begin(struct backup_run *run, struct jb_error *err)
     gethostname(host, sizeof host - 1);
     manifest->created_us = now_us;
     manifest->label = run->options.label;
+    if (run->options.keep_days > 0)
+        manifest->keep_until_us = now_us + run->options.keep_days * 86400LL * 1000000;
     manifest->project = session->project->name;
     manifest->host = jbi_arena_text(&session->arena, host);
     manifest->tool = "jbackup " JBACKUP_VERSION;

@@ -239,9 +239,12 @@ static int set_pinned(jb_project *project, const struct jb_change_options *optio
     if (code < 0)
         return code;
     code = change_begin(&session, project, &taken, pinned ? "pin" : "unpin", &backup, err);
-    if (code == JB_OK && backup->pinned != pinned) {
+    bool is_released = code == JB_OK && !pinned && backup->keep_until_us != 0;
+    if (code == JB_OK && (backup->pinned != pinned || is_released)) {
         struct manifest changed = *backup;
         changed.pinned = pinned;
+        if (is_released)
+            changed.keep_until_us = 0;
         code = jbi_manifest_rewrite(&session.repository, &changed, session.err);
     }
     if (code == JB_OK) {

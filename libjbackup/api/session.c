@@ -141,9 +141,10 @@ static void describe_proofs(struct session *session, struct record *row,
 void jbi_describe_backup(struct session *session, struct record *row, const struct manifest *backup)
 {
     jb_report *report = session->report;
-    char created[ISO_TIME_SIZE];
+    char created[ISO_TIME_SIZE], until[ISO_TIME_SIZE];
     struct text databases = {0};
     jbi_iso_time(created, backup->created_us, false);
+    jbi_iso_time(until, backup->keep_until_us, false);
     for (size_t i = 0; i < backup->artifact_count; i++) {
         if (jbi_artifact_kind_is_database(backup->artifacts[i].kind))
             jbi_text_addf(&databases, "%s%s", databases.len ? "," : "", backup->artifacts[i].name);
@@ -156,6 +157,7 @@ void jbi_describe_backup(struct session *session, struct record *row, const stru
     jbi_row_number(report, row, "total_size", (int64_t)backup->total_size);
     jbi_row_text(report, row, "label", backup->label);
     jbi_row_bool(report, row, "pinned", backup->pinned);
+    jbi_row_text(report, row, "keep_until", backup->keep_until_us > 0 ? until : NULL);
     jbi_row_text(report, row, "git_commit", backup->git_commit);
     report->failed = report->failed || databases.failed;
     jbi_row_text(report, row, "databases", databases.at ? databases.at : "");

@@ -27,7 +27,8 @@ struct manifest {
     int64_t sequence;  /* counted up in one repository: the order of backups, whatever the clock */
     const char *label; /* NULL: none */
     bool pinned;
-    const char *project; /* its name */
+    int64_t keep_until_us; /* retention leaves it alone until then; 0: no such time */
+    const char *project;   /* its name */
     const char *host;
     const char *tool; /* "jbackup 0.1.0" */
     int64_t duration_ms;
@@ -53,7 +54,7 @@ bool jbi_artifact_kind_is_database(enum artifact_kind kind);
 /* The manifest as text, malloc'd; NULL if out of memory. Texts that are not UTF-8 are escaped. */
 char *jbi_manifest_print(const struct manifest *manifest);
 
-/* The SHA-256 of what the manifest says, but for the pin: the same after pin and unpin, and in any
+/* The SHA-256 of what the manifest says, but for what pin and unpin change, and the same in any
  * time zone. False: out of memory. */
 bool jbi_manifest_digest(const struct manifest *manifest, char hex[SHA256_HEX_SIZE]);
 

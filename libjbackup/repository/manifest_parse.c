@@ -39,6 +39,8 @@ static void read_metadata(struct reader *r, const struct json *from, struct mani
     m->sequence = jbi_read_number(r, from, "sequence");
     m->label = jbi_read_optional_text(r, from, "label");
     m->pinned = jbi_read_bool(r, from, "pinned");
+    if (!jbi_json_is_null(jbi_json_get(from, "keep_until")))
+        m->keep_until_us = jbi_read_time(r, from, "keep_until");
     m->project = jbi_read_text(r, from, "project");
     m->host = jbi_read_text(r, from, "host");
     m->tool = jbi_read_text(r, from, "tool");

@@ -90,6 +90,14 @@ static const char *first_database_type(const struct manifest *manifest)
     return NULL;
 }
 
+/* Left out where there is none, as by a jbackup that did not know it. */
+static bool put_keep_until(struct json *to, const struct manifest *m)
+{
+    char until[ISO_TIME_SIZE];
+    jbi_iso_time(until, m->keep_until_us, true);
+    return m->keep_until_us == 0 || put_text(to, "keep_until", until);
+}
+
 static bool put_metadata(struct json *to, const struct manifest *m)
 {
     char created[ISO_TIME_SIZE];
@@ -106,9 +114,9 @@ static bool put_metadata(struct json *to, const struct manifest *m)
     ok = ok && jbi_json_set_int(to, "format", MANIFEST_FORMAT) &&
          put_text(to, "category", jbi_category_name(m->category)) &&
          jbi_json_set_int(to, "sequence", m->sequence) && put_text(to, "label", m->label) &&
-         jbi_json_set_bool(to, "pinned", m->pinned) && put_text(to, "project", m->project) &&
-         put_text(to, "host", m->host) && put_text(to, "tool", m->tool) &&
-         put_seconds(to, "duration_s", m->duration_ms);
+         jbi_json_set_bool(to, "pinned", m->pinned) && put_keep_until(to, m) &&
+         put_text(to, "project", m->project) && put_text(to, "host", m->host) &&
+         put_text(to, "tool", m->tool) && put_seconds(to, "duration_s", m->duration_ms);
     if (m->git_dirty < 0)
         return ok && put_text(to, "git_dirty", NULL);
     return ok && jbi_json_set_bool(to, "git_dirty", m->git_dirty > 0);
@@ -296,11 +304,13 @@ bool jbi_manifest_digest(const struct manifest *manifest, char hex[SHA256_HEX_SI
 {
     scope_json *root = jbi_json_object();
     scope_digest *digest = jbi_digest_new();
-    if (digest == NULL || !put_manifest(root, manifest))
+    struct manifest lasting = *manifest;
+    lasting.pinned = false;
+    lasting.keep_until_us = 0;
+    if (digest == NULL || !put_manifest(root, &lasting))
         return false;
     struct json *metadata = jbi_json_get(root, "metadata");
-    bool ok = jbi_json_set_bool(metadata, "pinned", false) &&
-              jbi_json_set_int(metadata, "created_at", manifest->created_us);
+    bool ok = jbi_json_set_int(metadata, "created_at", manifest->created_us);
     scope_free char *text = ok ? jbi_json_print(root, 0) : NULL;
     if (text == NULL)
         return false;

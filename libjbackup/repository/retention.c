@@ -34,6 +34,18 @@ static void keep_pinned(struct deciding *d)
             keep(d, i, "pinned");
 }
 
+static void keep_until(struct deciding *d)
+{
+    for (size_t i = 0; i < d->catalog->count; i++) {
+        int64_t until_us = d->catalog->backups[i].keep_until_us;
+        char until[ISO_TIME_SIZE];
+        if (until_us / 1000000 <= d->now_s)
+            continue;
+        jbi_iso_time(until, until_us, false);
+        keep(d, i, jbi_arena_printf(d->arena, "to be kept until %.10s", until));
+    }
+}
+
 /* A component is the code, or one database by its kind and name. */
 static bool is_same_component(const struct artifact *a, const struct artifact *b)
 {
@@ -196,6 +208,7 @@ int jbi_retention_decide(const struct catalog *catalog, const bool *is_whole,
     for (size_t i = 0; i < catalog->count; i++)
         verdicts[i] = (struct retention_verdict){false, ""};
     keep_pinned(&d);
+    keep_until(&d);
     keep_newest_of_components(&d);
     keep_minimum(&d);
     decide_by_age(&d);

@@ -16,10 +16,10 @@ struct retention_verdict {
 
 /*
  * What to keep: a pure function of the catalog. is_whole[i] says whether backup i can still be
- * restored. Kept are, in this order of reasons: pinned ones, the newest whole backup of each
- * database (by name) and of the code, keep_min of each category, those within the category's age
- * (months by calendar), those from the future. verdicts has catalog->count elements; reasons belong
- * to arena.
+ * restored. Kept are, in this order of reasons: pinned ones, those that are to be kept until a time
+ * to come, the newest whole backup of each database (by name) and of the code, keep_min of each
+ * category, those within the category's age (months by calendar), those from the future. verdicts
+ * has catalog->count elements; reasons belong to arena.
  */
 int jbi_retention_decide(const struct catalog *catalog, const bool *is_whole,
                          const struct retention *retention, int64_t now_us, struct arena *arena,

@@ -8,7 +8,7 @@ _jbackup_commands='backup list verify stats cleanup remove restore show files fi
 # The options of one command.
 _jbackup_options_of() {
     case $1 in
-    backup) echo '--db-only --code-only --category --label --wait' ;;
+    backup) echo '--db-only --code-only --category --label --keep-days --wait' ;;
     list) echo '--size --category' ;;
     verify) echo '--timestamp --depth --latest --sample' ;;
     cleanup) echo '--dry-run --wait' ;;
@@ -33,7 +33,7 @@ _jbackup_command() {
     local i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --project | --backup-dir | --category | --label | --wait | --timestamp | --to | --path | \
+        --project | --backup-dir | --category | --label | --keep-days | --wait | --timestamp | --to | --path | \
             --database | --type | --depth | --sample) ((i++)) ;;
         -*) ;;
         *)
@@ -57,7 +57,7 @@ _jbackup() {
     --type) words='full database codebase' ;;
     --depth) words='bytes content restore' ;;
     --timestamp) words=$(_jbackup_timestamps) ;;
-    --label | --wait | --path | --database | --sample) ;;
+    --label | --keep-days | --wait | --path | --database | --sample) ;;
     *)
         if [[ $word == -* ]]; then
             words="$_jbackup_options $(_jbackup_options_of "$command")"

@@ -101,6 +101,38 @@ static void what_must_stay_stays(void)
     end();
 }
 
+static void those_to_be_kept_for_days_stay_until_then(void)
+{
+    struct jb_backup_options options = JB_BACKUP_OPTIONS_INIT;
+    make_app();
+    open_with(SHORT);
+    options.keep_days = -1;
+    CHECK(backup_create(project, &options, NULL, NULL) == JB_EINVAL);
+    options.keep_days = 36526;
+    CHECK(backup_create(project, &options, NULL, NULL) == JB_EINVAL);
+    options.keep_days = 30;
+    free_report();
+    REQUIRE(tell(backup_create(project, &options, &report, &err)) == JB_OK);
+    char timestamp[TIMESTAMP_SIZE];
+    strcpy(timestamp, jb_report_text(report, JB_FIGURES, "timestamp"));
+    struct manifest manifest = manifest_of(timestamp);
+    CHECK(manifest.keep_until_us - manifest.created_us == 30 * 86400LL * 1000000);
+    manifest.created_us -= 10 * 86400LL * 1000000;
+    manifest_put(&manifest);
+    backup();
+    backup();
+    CHECK(cleanup(0) == JB_OK);
+    CHECK_HAS(jb_report_text(report, row_where("timestamp", timestamp), "reason"),
+              "to be kept until 2");
+    CHECK(listed() == 3);
+    CHECK_HAS(jb_report_text(report, row_where("timestamp", timestamp), "keep_until"), "T");
+    CHECK(change(timestamp, jb_unpin) == JB_OK);
+    CHECK(manifest_of(timestamp).keep_until_us == 0);
+    CHECK(cleanup(0) == JB_OK && listed() == 2);
+    CHECK(row_where("timestamp", timestamp) > 9);
+    end();
+}
+
 static void remove_frees_the_last_link_only(void)
 {
     begin();
@@ -135,6 +167,7 @@ int main(void)
 {
     RUN(a_dry_run_tells_what_the_real_one_does);
     RUN(what_must_stay_stays);
+    RUN(those_to_be_kept_for_days_stay_until_then);
     RUN(remove_frees_the_last_link_only);
     RUN(a_wrong_timestamp_changes_nothing);
     jbi_arena_free(&edit_arena);

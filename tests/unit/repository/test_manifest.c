@@ -278,6 +278,23 @@ static void nulls_are_read_back(void)
     CHECK(parse(text, strlen(text), &back, &err) == JB_OK);
     CHECK(back.label == NULL && back.git_commit == NULL && back.git_dirty == -1 && back.pinned);
     CHECK(!jbi_manifest_has_database(&back) && jbi_manifest_has_codebase(&back));
+    CHECK(back.keep_until_us == 0 && strstr(text, "keep_until") == NULL);
+    free(text);
+}
+
+static void the_time_to_keep_it_until_is_read_back(void)
+{
+    struct manifest m = make_manifest(TS, CATEGORY_DAILY, "x"), back;
+    struct jb_error err = {0};
+    char without[SHA256_HEX_SIZE], with[SHA256_HEX_SIZE];
+    REQUIRE(jbi_manifest_digest(&m, without));
+    m.keep_until_us = m.created_us + 30 * 86400LL * 1000000;
+    REQUIRE(jbi_manifest_digest(&m, with));
+    CHECK_TEXT(with, without);
+    char *text = jbi_manifest_print(&m);
+    REQUIRE(text != NULL);
+    CHECK(parse(text, strlen(text), &back, &err) == JB_OK);
+    CHECK(back.keep_until_us == m.keep_until_us);
     free(text);
 }
 
@@ -413,6 +430,8 @@ static void forged_manifests_are_refused(void)
         {"\"rows\": 4711", "\"rows\": 9007199254740993", "absurdly"},
         {"\"files\": 40", "\"files\": 1e99", "files"},
         {"\"pinned\": false", "\"pinned\": 0", "pinned"},
+        {"\"pinned\"", "\"keep_until\": 1, \"pinned\"", "is a number, not a text"},
+        {"\"pinned\"", "\"keep_until\": \"soon\", \"pinned\"", "keep_until is no time"},
         {"\"git_dirty\": true", "\"git_dirty\": \"yes\"", "git_dirty"},
         {"\"duration_s\": 5.7", "\"duration_s\": -1", "duration"},
         {"\"duration_s\": 5.7", "\"duration_s\": 1e300", "duration"},
@@ -556,6 +575,7 @@ int main(void)
     RUN(has_the_keys_of_the_guide);
     RUN(postgresql_has_the_keys_of_the_guide);
     RUN(nulls_are_read_back);
+    RUN(the_time_to_keep_it_until_is_read_back);
     RUN(texts_that_are_not_utf8_are_kept_escaped);
     RUN(tables_of_the_same_escaped_name_are_read_back);
     RUN(every_truncation_is_refused);

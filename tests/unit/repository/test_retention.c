@@ -13,13 +13,16 @@ struct line {
                            the globals of the last one, '+' for the code */
     const char *state;  /* "" or of: pinned 'p', broken 'b' */
     const char *reason; /* part of it; with a leading '-': removed */
+    const char *keep_until; /* as a timestamp; NULL: no such time */
 };
 
 static struct manifest manifest_of(const struct line *line)
 {
     struct manifest m = {.category = line->category,
                          .created_us = jbi_timestamp_unix(line->timestamp) * 1000000,
-                         .pinned = strchr(line->state, 'p') != NULL};
+                         .pinned = strchr(line->state, 'p') != NULL,
+                         .keep_until_us =
+                             line->keep_until ? jbi_timestamp_unix(line->keep_until) * 1000000 : 0};
     strcpy(m.timestamp, line->timestamp);
     m.artifacts = jbi_arena_alloc(&fixture_arena, 8 * sizeof *m.artifacts);
     for (const char *c = line->holds; *c != '\0'; c++) {
@@ -124,6 +127,21 @@ static void pinned_ones_stay(void)
     DECIDE(lines, "20240708_020030", {7, 4, 6, 0});
 }
 
+static void those_to_be_kept_until_a_day_stay_until_then(void)
+{
+    static const struct line lines[] = {
+        {"20240708_020000", CATEGORY_DAILY, "a", "", "newest good backup", NULL},
+        {"20240610_020000", CATEGORY_DAILY, "a+", "", "to be kept until 2024-07-10",
+         "20240710_020000"},
+        {"20240608_020031", CATEGORY_DAILY, "a", "b", "to be kept until 2024-07-08",
+         "20240708_020031"},
+        {"20240608_020030", CATEGORY_DAILY, "a", "", "-more than 7 days", "20240708_020030"},
+        {"20240607_020000", CATEGORY_DAILY, "a", "p", "pinned", "20240807_020000"},
+        {"20200601_020000", CATEGORY_MONTHLY, "a", "", "-more than 6 months", "20200701_020000"},
+    };
+    DECIDE(lines, "20240708_020030", {7, 4, 6, 0});
+}
+
 static void the_newest_good_one_of_each_component_stays(void)
 {
     static const struct line lines[] = {
@@ -204,6 +222,7 @@ int main(void)
     RUN(months_are_of_the_calendar);
     RUN(days_are_of_the_calendar_over_a_change_of_clock);
     RUN(pinned_ones_stay);
+    RUN(those_to_be_kept_until_a_day_stay_until_then);
     RUN(the_newest_good_one_of_each_component_stays);
     RUN(what_goes_with_a_dump_is_no_component);
     RUN(a_minimum_of_whole_ones_stays);
