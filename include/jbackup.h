@@ -348,6 +348,33 @@ JB_API JB_MUST_USE int jb_rollback(jb_project *project, const struct jb_recover_
 JB_API JB_MUST_USE int jb_discard_old(jb_project *project, const struct jb_recover_options *options,
                                       jb_report **report, struct jb_error *err);
 
+/* ---- The service --------------------------------------------------------------------------- */
+
+enum jb_service_action {
+    JB_SERVICE_LOOK = 0,
+    JB_SERVICE_START = 1,
+    JB_SERVICE_STOP = 2,
+    JB_SERVICE_RESTART = 3
+};
+
+struct jb_service_options {
+    size_t size;
+    int action; /* enum jb_service_action */
+};
+#define JB_SERVICE_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        sizeof(struct jb_service_options), 0                                                       \
+    }
+
+/* The application's service, as "service" of jbackup.json names it; where it names none, looking
+ * says so by nulls, and all else is JB_ENOTFOUND. A start ends when it is up and has stayed so for
+ * a second, a stop when it is down; both are fine if it is so already. While a restore in place has
+ * not ended all but looking is JB_ELOCKED. Figures: service (its unit, or the program that starts
+ * it), manager ("system", "user" or "commands"), active. Programs: systemctl, or the commands that
+ * the configuration names. Expected codes: JB_EINVAL, JB_ENOTFOUND, JB_ELOCKED, JB_EIO. */
+JB_API JB_MUST_USE int jb_service(jb_project *project, const struct jb_service_options *options,
+                                  jb_report **report, struct jb_error *err);
+
 /* ---- Monitor ------------------------------------------------------------------------------- */
 
 /* The names of the checks, in the order in which they run: "freshness", "proof", "integrity",

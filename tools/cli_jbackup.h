@@ -17,6 +17,7 @@ void print_files(const struct cli *cli, const jb_report *report);
 void print_find(const struct cli *cli, const jb_report *report);
 void print_diff(const struct cli *cli, const jb_report *report);
 void print_pin(const struct cli *cli, const jb_report *report);
+void print_service(const struct cli *cli, const jb_report *report);
 
 /* The numbers of jbackup's own options, in the order of its table. */
 enum {
@@ -35,8 +36,8 @@ enum {
     OPTION_DEPTH,
     OPTION_LATEST,
     OPTION_SAMPLE,
-    OPTION_END
     OPTION_KEEP_DAYS,
+    OPTION_END
 };
 
 #endif

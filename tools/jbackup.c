@@ -129,6 +129,20 @@ static int call_unpin(const struct cli *cli, jb_project *project, jb_report **re
     return call_change(jb_unpin, cli, project, report, err);
 }
 
+static int call_service(const struct cli *cli, jb_project *project, jb_report **report,
+                        struct jb_error *err)
+{
+    static const char *const actions[] = {[JB_SERVICE_LOOK] = "status",
+                                          [JB_SERVICE_START] = "start",
+                                          [JB_SERVICE_STOP] = "stop",
+                                          [JB_SERVICE_RESTART] = "restart"};
+    struct jb_service_options wanted = JB_SERVICE_OPTIONS_INIT;
+    size_t action = JB_SERVICE_LOOK;
+    int code = cli_word("action", cli->operand[0], actions, 4, &action, err);
+    wanted.action = (int)action;
+    return code == JB_OK ? jb_service(project, &wanted, report, err) : code;
+}
+
 static int call_restore(const struct cli *cli, jb_project *project, jb_report **report,
                         struct jb_error *err)
 {
@@ -239,7 +253,15 @@ static const struct cli_command commands[] = {
      "One line each: added, removed or changed|what|from|to|path or table.", call_diff, print_diff},
     {"pin", "TS", CLI_BIT(OPTION_WAIT), "keep a backup from cleanup and removal", NULL, call_pin,
      print_pin},
-    {"unpin", "TS", CLI_BIT(OPTION_WAIT), "let go of a pinned backup", NULL, call_unpin, print_pin},
+    {"unpin", "TS", CLI_BIT(OPTION_WAIT), "let go of a pinned backup",
+     "Of one that was made with --keep-days, too.", call_unpin, print_pin},
+    {"service", "[ACTION]", 0, "tell or change the state of the service",
+     "The service of the application, as \"service\" in jbackup.json names it. ACTION is\n"
+     "start, stop or restart; without one its state is told, in one line:\n"
+     "name|system, user or commands|active or inactive; \"none\" if there is none.\n"
+     "A start waits until it is up and stays so. Nothing is done while a restore has\n"
+     "not ended.",
+     call_service, print_service},
     {"help", "[COMMAND]", 0, "print this help, or that of a command", NULL, NULL, NULL},
 };
 

@@ -161,6 +161,17 @@ void print_pin(const struct cli *cli, const jb_report *report)
                                         : "is no longer pinned");
 }
 
+void print_service(const struct cli *cli, const jb_report *report)
+{
+    (void)cli;
+    if (jb_report_text(report, JB_FIGURES, "service") == NULL)
+        puts("none");
+    else
+        printf("%s|%s|%s\n", cli_field(report, JB_FIGURES, "service"),
+               cli_field(report, JB_FIGURES, "manager"),
+               cli_figure(report, "active") ? "active" : "inactive");
+}
+
 /* ---- restore -------------------------------------------------------------------------------- */
 
 void print_restore(const struct cli *cli, const jb_report *report)
@@ -252,6 +263,7 @@ void print_show(const struct cli *cli, const jb_report *report)
     cli_line("type", cli_field(report, JB_FIGURES, "type"));
     cli_line("label", cli_field(report, JB_FIGURES, "label"));
     cli_line("pinned", cli_figure(report, "pinned") ? "yes" : "no");
+    cli_line("kept until", cli_field(report, JB_FIGURES, "keep_until"));
     cli_line("size", cli_size_text(number, cli_figure(report, "total_size")));
     cli_line("files", cli_count_text(number, cli_figure(report, "files")));
     cli_line("databases", cli_field(report, JB_FIGURES, "databases"));
@@ -263,7 +275,6 @@ void print_show(const struct cli *cli, const jb_report *report)
     cli_line("manifest", cli_field(report, JB_FIGURES, "path"));
     printf("%-12s ", "proof");
     cli_proof(stdout, report, JB_FIGURES, "proof");
-    cli_line("kept until", cli_field(report, JB_FIGURES, "keep_until"));
     puts("\n");
     cli_table(cli, report, "artifact", artifacts, COUNT(artifacts));
     cli_table(cli, report, "table", tables, COUNT(tables));

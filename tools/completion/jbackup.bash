@@ -3,7 +3,7 @@
 # bash completion for jbackup
 
 _jbackup_options='--project --backup-dir --json --quiet --verbose --no-color --help --version'
-_jbackup_commands='backup list verify stats cleanup remove restore show files find diff pin unpin help'
+_jbackup_commands='backup list verify stats cleanup remove restore show files find diff pin unpin service help'
 
 # The options of one command.
 _jbackup_options_of() {
@@ -66,6 +66,7 @@ _jbackup() {
         else
             case $command in
             verify | remove | show | files | diff | pin | unpin) words=$(_jbackup_timestamps) ;;
+            service) words='status start stop restart' ;;
             esac
         fi
         ;;
