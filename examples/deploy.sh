@@ -102,4 +102,4 @@ if [ "$status" -ne 0 ]; then
 fi
 wait_until_healthy || take_back
 trap - INT TERM HUP
-say "the new version runs; \"jbackup --project $project unpin $timestamp\" lets the backup go in its time"
+say "the new version runs; the backup $timestamp is kept for 30 days"

@@ -99,9 +99,9 @@ static bool names(const char *text, const char *word)
 
 static void check_help(const struct shell *shell)
 {
-    static const char *const commands[] = {"backup",  "list",   "pre-deploy", "cleanup",
-                                           "remove",  "size",   "start",      "stop",
-                                           "restart", "status", "logs",       "help"};
+    static const char *const commands[] = {"backup", "list", "pre-deploy", "rollback", "cleanup",
+                                           "remove", "size", "start",      "stop",     "restart",
+                                           "status", "logs", "help"};
     const char *const argv[] = {shell->script, "help", NULL};
     jb_report *report = shell->test->report;
     scope_text out = {0};

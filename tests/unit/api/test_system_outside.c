@@ -216,8 +216,8 @@ static void no_database(void)
 /* ---- shell ---- */
 
 #define HELP                                                                                       \
-    "help) echo 'backup list, pre-deploy cleanup remove size start stop restart status logs "      \
-    "help' ;;"
+    "help) echo 'backup list, pre-deploy rollback cleanup remove size start stop restart status "  \
+    "logs help' ;;"
 
 /* A backup.sh that lists these lines. */
 static void shell_script(const char *list)
@@ -284,7 +284,7 @@ static void a_shell_script_that_is_broken(void)
     CHECK(fails_with(jbi_test_shell, "is no script that sh can read", "put back"));
     CHECK(!is_there("ran"));
     script("app/backup.sh", "case $1 in help) echo 'backup, list and nothing-else-helps' ;; esac");
-    CHECK(fails_with(jbi_test_shell, "does not name pre-deploy, cleanup, remove", "put back"));
+    CHECK(fails_with(jbi_test_shell, "does not name pre-deploy, rollback, cleanup", "put back"));
     script("app/backup.sh", "echo broken >&2; exit 4");
     CHECK(fails_with(jbi_test_shell, "help ends with status 4: broken", ""));
     CHECK(fails_with(jbi_test_shell, "list ends with status 4: broken", "list"));
