@@ -151,8 +151,11 @@ static void backups_grow_old(void)
 static void code_alone(void)
 {
     static const char *const schedules[] = {
-        "\"weekly\": true", "\"weekly\": {\"type\": \"database\"}, \"monthly\": true",
-        "\"daily\": {\"type\": \"codebase\"}", "\"weekly\": false, \"monthly\": false"};
+        "\"daily\": false",
+        "\"daily\": false, \"weekly\": {\"type\": \"database\"}",
+        "\"daily\": {\"type\": \"codebase\"}",
+        "\"weekly\": false, \"monthly\": false",
+    };
     static const int64_t allowed_h[] = {8 * 24, 32 * 24, 26, 26};
     make_app();
     open_with("{\"backup_dir\": \"../backups\", \"databases\": []}");
