@@ -31,7 +31,7 @@ import weakref
 # of jbackup.h. A hook is a callable: finding(check, finding), with a finding as reports have it; the
 # pointer that C wants for it is not needed here.
 VERBS = {
-    "backup_create": "int:type int:wait_s text:category text:label",
+    "backup_create": "int:type int:wait_s text:category text:label int:keep_days",
     "backup_verify": "text:timestamp int:depth int:latest int:sample",
     "jb_verify_system": "text:test text:timestamp int:depth int:latest int:all int:sample "
                         "int:write_report text:program text:shell",
@@ -41,6 +41,7 @@ VERBS = {
     "jb_recover": "int:wait_s",
     "jb_rollback": "int:wait_s",
     "jb_discard_old": "int:wait_s",
+    "jb_service": "int:action",
     "monitor_check": "text:check int:alert int:write_report text:prometheus hook:finding pointer:user",
     "jb_monitor_config": "text:key text:value",
     "jb_monitor_history": "int:days",
@@ -98,6 +99,13 @@ class Depth(enum.IntEnum):
     CONTENT = 0
     BYTES = 1
     RESTORE = 2
+
+
+class ServiceAction(enum.IntEnum):
+    LOOK = 0
+    START = 1
+    STOP = 2
+    RESTART = 3
 
 
 class Error(Exception):

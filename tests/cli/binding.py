@@ -19,7 +19,8 @@ STRUCT = re.compile(r"^struct (jb_\w+) \{(.*?)^\};", re.S | re.M)
 FIELD = re.compile(r"(const char \*|int |jb_finding_hook |void \*)(\w+);")
 KINDS = {"const char *": "text", "int ": "int", "jb_finding_hook ": "hook", "void *": "pointer"}
 ENUM = re.compile(r"^enum jb_(\w+) \{(.*?)\}", re.S | re.M)
-ENUMS = {"code": jbackup.Code, "level": jbackup.Level, "type": jbackup.Type, "depth": jbackup.Depth}
+ENUMS = {"code": jbackup.Code, "level": jbackup.Level, "type": jbackup.Type, "depth": jbackup.Depth,
+         "service_action": jbackup.ServiceAction}
 
 
 def tell(name, is_so, *seen):
