@@ -11,12 +11,8 @@ fi
 
 find libjbackup tools tests examples include -name '*.[ch]' | sort >"$scratch/files"
 formatted() {
-    local file bad=0
-    while read -r file; do
-        clang-format --style=file:"$root/.clang-format" --dry-run -Werror "$file" >/dev/null 2>&1 ||
-            { echo "$file: clang-format -i would change it"; bad=1; }
-    done <"$1"
-    return $bad
+    ! tr '\n' '\0' <"$1" | xargs -0 clang-format --style=file:"$root/.clang-format" --dry-run -Werror 2>&1 |
+        sed -n 's/^\([^:]*\):[0-9].*/\1: clang-format -i would change it/p' | sort -u | grep .
 }
 check "there are C files" test "$(wc -l <"$scratch/files")" -ge 20
 check "C files are formatted" formatted "$scratch/files"
