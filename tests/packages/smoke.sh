@@ -17,20 +17,20 @@ fi
 
 # ---- The packages ----
 
-mkdir "$scratch/work"
+mkdir "$scratch/made"
 build() {
-    mkdir "$scratch/work/source"
-    tar -C "$top" --exclude='./build*' --exclude='./obj-*' --exclude=./.git -cf - . | tar -C "$scratch/work/source" -xf - &&
-        cd "$scratch/work/source" && dpkg-buildpackage -us -uc -b 2>&1 | tee "$scratch/work/log"
+    mkdir "$scratch/made/source"
+    tar -C "$top" --exclude='./build*' --exclude='./obj-*' --exclude=./.git -cf - . | tar -C "$scratch/made/source" -xf - &&
+        cd "$scratch/made/source" && dpkg-buildpackage -us -uc -b 2>&1 | tee "$scratch/made/log"
 }
 check "dpkg-buildpackage" build
 # It compiles with other options than our own builds.
-check "the compiler warns of nothing" test -z "$(grep 'warning:' "$scratch/work/log")"
-check "lintian finds no error" lintian --allow-root --fail-on error "$scratch"/work/*.changes
-check "and no warning" lintian --allow-root --fail-on warning "$scratch"/work/*.changes
+check "the compiler warns of nothing" test -z "$(grep 'warning:' "$scratch/made/log")"
+check "lintian finds no error" lintian --allow-root --fail-on error "$scratch"/made/*.changes
+check "and no warning" lintian --allow-root --fail-on warning "$scratch"/made/*.changes
 mkdir "$scratch/packages"
 for package in jbackup libjbackup0 libjbackup-dev; do
-    check "$package is made" mv "$scratch/work/${package}"_*.deb "$scratch/packages"
+    check "$package is made" mv "$scratch/made/${package}"_*.deb "$scratch/packages"
 done
 
 # ---- The bare root ----
@@ -61,7 +61,7 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 apt-config dump Acquire | grep -v '^Acquire::\(CompressionTypes\|IndexTargets\|Changelogs\)' \
     >"$root/etc/apt/apt.conf.d/00host"
 mv "$scratch/packages" "$root/packages"
-mkdir "$root/srv/work"
+mkdir "$root/srv/project"
 cp "$top/debian/tests/smoke" "$root/srv/smoke"
 
 # inside COMMAND...: in the root, with namespaces of its own for mounts and processes.
@@ -95,7 +95,7 @@ check "every tool runs" inside sh -c \
 check "backup.sh, too" inside backup.sh help
 check "dpkg finds nothing changed" inside dpkg --verify jbackup libjbackup0
 check "what its test needs" add python3 sqlite3
-check "it backs up, verifies and restores" inside sh /srv/smoke /srv/work
+check "it backs up, verifies and restores" inside sh /srv/smoke /srv/project
 
 # A program of one's own, with the packages that libjbackup-dev asks for and a compiler.
 check "libjbackup-dev and a compiler" in_packages sh -c \
@@ -107,9 +107,9 @@ check "a program builds with it" inside sh -c 'cd /srv && gcc -o embed \
 check "also with the static library" inside sh -c 'cd /srv && gcc -o embed-static \
     /usr/share/doc/libjbackup-dev/examples/embed.c \
     $(pkg-config --static --cflags --libs libjbackup | sed "s/-ljbackup/-l:libjbackup.a/")'
-check "and backs up" inside /srv/embed /srv/work/journal
+check "and backs up" inside /srv/embed /srv/project/journal
 
-backups=$root/srv/work/journal/backups
+backups=$root/srv/project/journal/backups
 inside dpkg -L jbackup libjbackup0 libjbackup-dev | grep -E '/(jbackup|libjbackup|backup\.sh|_jbackup)' |
     sort -u >"$scratch/listed"
 check "the packages have files" test "$(wc -l <"$scratch/listed")" -ge 20
@@ -131,5 +131,5 @@ check "nothing of the packages is left" diff <(left) /dev/null
 check "and all of the backups" diff "$scratch/before" <(state)
 # shellcheck disable=SC2016
 check "which anybody can check without jbackup" inside sh -c \
-    'cd /srv/work/journal/backups/*ly/ && for list in checksums_*; do sha256sum -c "$list" || exit; done'
+    'cd /srv/project/journal/backups/*ly/ && for list in checksums_*; do sha256sum -c "$list" || exit; done'
 done_testing
