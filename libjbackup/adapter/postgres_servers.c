@@ -1,94 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Where a URL, its service and the environment say that servers are. Invariant: a name is looked up
- * by a thread that owns what it works on, so nobody has to wait until a name server is given up.
- */
-#include <errno.h>
+/* Where a URL, its service and the environment say that servers are. Invariant: waiting for a name
+ * server can be canceled. */
 #include <netdb.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "adapter/postgres_connection.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "os/lookup.h"
 
 #define LOOKUP_WAIT_MS 120000 /* resolvers give up long before */
 #define SERVERS_MAX    1024
-
-/* ---- Looking a name up ---- */
-
-struct lookup {
-    char *name;
-    struct addrinfo *found;
-    int failure; /* getaddrinfo's */
-    int done_fd; /* readable when it has ended */
-    atomic_int owners;
-};
-
-static void let_go(struct lookup *lookup)
-{
-    if (atomic_fetch_sub(&lookup->owners, 1) > 1)
-        return;
-    if (lookup->found != NULL)
-        freeaddrinfo(lookup->found);
-    if (lookup->done_fd >= 0)
-        close(lookup->done_fd);
-    free(lookup->name);
-    free(lookup);
-}
-
-static void *look_up(void *argument)
-{
-    struct lookup *lookup = argument;
-    const struct addrinfo wanted = {.ai_socktype = SOCK_STREAM};
-    lookup->failure = getaddrinfo(lookup->name, NULL, &wanted, &lookup->found);
-    eventfd_write(lookup->done_fd, 1);
-    let_go(lookup);
-    return NULL;
-}
-
-/* Detached: it may have to be left to itself. */
-static int start_thread(struct lookup *lookup)
-{
-    pthread_attr_t detached;
-    pthread_t thread;
-    sigset_t all, before;
-    int why = pthread_attr_init(&detached);
-    if (why != 0)
-        return why;
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    why = pthread_create(&thread, &detached, look_up, lookup);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&detached);
-    return why;
-}
-
-static int begin_lookup(struct lookup **out, const char *name, struct jb_error *err)
-{
-    struct lookup *lookup = calloc(1, sizeof *lookup);
-    if (lookup == NULL)
-        return jbi_fail_memory(err);
-    lookup->owners = 2;
-    lookup->name = strdup(name);
-    lookup->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int why = lookup->name == NULL ? ENOMEM : lookup->done_fd < 0 ? errno : start_thread(lookup);
-    if (why == 0) {
-        *out = lookup;
-        return JB_OK;
-    }
-    lookup->owners = 1;
-    let_go(lookup);
-    errno = why;
-    return jbi_fail_errno(err, JB_EIO, "cannot look up the host \"%s\"", name);
-}
 
 /* ---- Lists ---- */
 
@@ -128,19 +51,21 @@ static int add_addresses(const struct expansion *e, struct postgres_server serve
 static int add_name(const struct expansion *e, struct postgres_server server)
 {
     struct lookup *lookup = NULL;
+    const struct addrinfo *found;
     struct postgres_wait wait = jbi_postgres_wait(e->hooks, "connect", LOOKUP_WAIT_MS);
     bool is_done = false;
-    int code = begin_lookup(&lookup, server.host, e->err);
+    int code = jbi_lookup_begin(&lookup, server.host, NULL, e->err);
     if (code < 0)
         return code;
     while (code == JB_OK && !is_done && jbi_monotonic_ms() < wait.until_ms)
-        code = jbi_postgres_wait_for(&wait, lookup->done_fd, POLLIN, &is_done, e->err);
-    if (code == JB_OK && (!is_done || lookup->failure != 0))
+        code = jbi_postgres_wait_for(&wait, jbi_lookup_fd(lookup), POLLIN, &is_done, e->err);
+    int failure = jbi_lookup_result(lookup, &found);
+    if (code == JB_OK && failure != 0)
         jbi_text_addf(e->said, "could not translate host name \"%s\" to address: %s\n", server.host,
-                      gai_strerror(is_done ? lookup->failure : EAI_AGAIN));
+                      gai_strerror(failure));
     else if (code == JB_OK)
-        code = add_addresses(e, server, lookup->found);
-    let_go(lookup);
+        code = add_addresses(e, server, found);
+    jbi_lookup_end(lookup);
     return code;
 }
 

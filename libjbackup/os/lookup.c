@@ -75,11 +75,10 @@ int jbi_lookup_begin(struct lookup **out, const char *host, const char *service,
         return jbi_fail_memory(err);
     lookup->owners = 2;
     lookup->host = strdup(host);
-    lookup->service = strdup(service);
+    lookup->service = service != NULL ? strdup(service) : NULL;
     lookup->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int why = lookup->host == NULL || lookup->service == NULL ? ENOMEM
-              : lookup->done_fd < 0                           ? errno
-                                                              : start_thread(lookup);
+    bool is_whole = lookup->host != NULL && (lookup->service != NULL || service == NULL);
+    int why = !is_whole ? ENOMEM : lookup->done_fd < 0 ? errno : start_thread(lookup);
     if (why == 0) {
         *out = lookup;
         return JB_OK;

@@ -9,7 +9,7 @@
  * given up. */
 struct lookup;
 
-/* End it in any case. service: a port's number. */
+/* End it in any case. service: a port's number; NULL: none. */
 int jbi_lookup_begin(struct lookup **out, const char *host, const char *service,
                      struct jb_error *err);
 /* Readable once it is done. */
