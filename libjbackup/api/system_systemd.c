@@ -2,18 +2,14 @@
 /* The test of the schedule: for each that is on a timer that will start its service, and the
  * service's last run. Either manager counts, the system's or the user's; systemd is asked, never
  * told. */
-#include <errno.h>
-#include <pwd.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "adapter/systemd.h"
 #include "api/schedule.h"
+#include "api/schedule_linger.h"
 #include "api/system.h"
 #include "base/error.h"
 #include "base/scope.h"
-
-#define LINGER_FOLDER "/var/lib/systemd/linger"
 
 /* A schedule's units as one manager knows them. */
 struct planned {
@@ -229,21 +225,6 @@ static int check_schedule(struct check *c, const struct planned *s, struct jb_er
     return JB_OK;
 }
 
-/* Without it the user's manager, and with it the timers, end when the user logs out. */
-static void check_linger(const struct check *c)
-{
-    struct passwd entry, *found = NULL;
-    char texts[4096];
-    if (getpwuid_r(geteuid(), &entry, texts, sizeof texts, &found) != 0 || found == NULL)
-        return;
-    const char *path = jbi_arena_printf(c->test->arena, LINGER_FOLDER "/%s", found->pw_name);
-    if (path == NULL || access(path, F_OK) == 0 || errno != ENOENT)
-        return;
-    jbi_finding(c->test->report, JB_WARNING, found->pw_name,
-                "the timers run only while this user is logged in");
-    jbi_finding_hint(c->test->report, "loginctl enable-linger '%s'", found->pw_name);
-}
-
 static void tell(struct check *c)
 {
     struct text *did = &c->test->did;
@@ -276,7 +257,7 @@ int jbi_test_systemd(struct system_test *test, struct jb_error *err)
     if (code != JB_OK)
         return code;
     if (c.manager == SYSTEMD_USER)
-        check_linger(&c);
+        jbi_schedule_check_linger(test->arena, test->report);
     tell(&c);
     return JB_OK;
 }
