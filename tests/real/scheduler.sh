@@ -165,13 +165,30 @@ check "the incident has ended" test "$(grep -c 'journal-backup-daily.service' "$
 
 # ---- By the clock ----
 
-configure journal '"daily": "*-*-* *:*:0/5"'
-does 0 "another time" install
-said "one unit has changed" '^1 unit changed'
-before=$(runs daily)
-fired() { [[ $(runs daily) -gt $before && $(recorded daily by) == timer && $(recorded daily result) == ok ]]; }
-check "it fires" until_true 50 fired
-check "and makes a backup in its category" test -e "$app/backups/daily/manifest_$(recorded daily timestamp).json"
+configure journal '"daily": "*-*-* *:*:0/5", "weekly": "*-*-* *:*:0/5", "monthly": "*-*-* *:*:0/5",
+    "verify": "*-*-* *:*:0/5", "monitor": "*-*-* *:*:0/5"'
+seen=$(property journal-backup-monitor.service ExecMainExitTimestamp) ran=()
+does 0 "other times" install
+said "all five timers have changed" '^5 units changed'
+for schedule in daily weekly monthly verify; do
+    ran+=("$schedule:$(runs $schedule)")
+done
+fired() { # SCHEDULE:RUNS
+    [[ $(runs "${1%:*}") -gt ${1#*:} && $(recorded "${1%:*}" by) == timer && $(recorded "${1%:*}" result) == ok ]]
+}
+for each in "${ran[@]}"; do
+    schedule=${each%:*}
+    check "$schedule fires" until_true 80 fired "$each"
+    [[ $schedule == verify ]] ||
+        check "and makes a backup in its category" \
+            test -e "$app/backups/$schedule/manifest_$(recorded "$schedule" timestamp).json"
+done
+looked() { [[ $(property journal-backup-monitor.service ExecMainExitTimestamp) != "$seen" && -s $app/backups/.jbackup/disk.json ]]; }
+check "the monitor fires" until_true 80 looked
+tool status
+said "status tells of each" '^monthly.*ok.*[0-9]{8}_[0-9]{6}'
+configure journal ''
+does 0 "the usual times again" install
 
 # ---- Names ----
 
