@@ -153,15 +153,22 @@ struct jb_backup_options {
     const char *category; /* "daily", "weekly" or "monthly"; NULL: by the date */
     const char *label;    /* a text kept in the manifest; NULL: none */
     int keep_days;        /* cleanup leaves it alone for so many days; 0: as the retention says */
+    int reread;           /* 1: read every file, also what looks unchanged since the last backup */
 };
 #define JB_BACKUP_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(struct jb_backup_options), 0, 0, NULL, NULL, 0                                      \
+        sizeof(struct jb_backup_options), 0, 0, NULL, NULL, 0, 0                                   \
     }
 
 /* Makes one backup: complete and published, or not at all.
+ * Files that look unchanged since the last backup (path, type, size, mode, owner, mtime, ctime,
+ * inode, device) are not read: their compressed members are copied from it, and the result has the
+ * same bytes as if they had been read. Not so with reread and in category "monthly", where each
+ * such file that has other content all the same is an ERROR finding; nor from a backup that a
+ * verification found different.
  * Figures: timestamp, category, type, path (the manifest), duration_ms, total_size (bytes stored),
- * linked (artifacts that are hard links of the previous backup's), files, file_bytes.
+ * linked (artifacts that are hard links of the previous backup's), files, file_bytes, copied_bytes
+ * (of the code archive, taken from the archive before).
  * Rows: one per artifact: path, kind, name, size, raw_size, sha256, linked; of a PostgreSQL dump
  * also from (postgresql://user@host:port/database), server_version, client_version, table_count and
  * encrypted (the connection was).

@@ -13,6 +13,7 @@ static const struct cli_option options[OPTION_END - CLI_OWN_OPTIONS] = {
     OWN(OPTION_CODE_ONLY) = {"code-only", NULL, "the code only"},
     OWN(OPTION_CATEGORY) = {"category", "C", "daily, weekly or monthly"},
     OWN(OPTION_LABEL) = {"label", "TEXT", "a text to know the backup by"},
+    OWN(OPTION_REREAD) = {"reread", NULL, "read files that look unchanged, too"},
     OWN(OPTION_WAIT) = {"wait", "SECONDS", "wait while another run holds the repository"},
     OWN(OPTION_SIZE) = {"size", NULL, "with the size of each backup"},
     OWN(OPTION_TIMESTAMP) = {"timestamp", "TS", "the backup, as \"list\" names it"},
@@ -53,6 +54,7 @@ static int call_backup(const struct cli *cli, jb_project *project, jb_report **r
     wanted.type = db_only ? JB_TYPE_DATABASE : code_only ? JB_TYPE_CODEBASE : JB_TYPE_FULL;
     wanted.category = cli->value[OPTION_CATEGORY];
     wanted.label = cli->value[OPTION_LABEL];
+    wanted.reread = cli->value[OPTION_REREAD] != NULL;
     return backup_create(project, &wanted, report, err);
 }
 
@@ -201,7 +203,8 @@ static int call_diff(const struct cli *cli, jb_project *project, jb_report **rep
 static const struct cli_command commands[] = {
     {"backup", "",
      CLI_BIT(OPTION_DB_ONLY) | CLI_BIT(OPTION_CODE_ONLY) | CLI_BIT(OPTION_CATEGORY) |
-         CLI_BIT(OPTION_LABEL) | CLI_BIT(OPTION_KEEP_DAYS) | CLI_BIT(OPTION_WAIT),
+         CLI_BIT(OPTION_LABEL) | CLI_BIT(OPTION_KEEP_DAYS) | CLI_BIT(OPTION_REREAD) |
+         CLI_BIT(OPTION_WAIT),
      "back up the code and the databases",
      "The backup is published as a whole or not at all; the last line printed begins\n"
      "with its timestamp. The category follows the date (the 1st is monthly, a Sunday\n"

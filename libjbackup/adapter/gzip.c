@@ -121,6 +121,11 @@ uint32_t jbi_crc32(uint32_t before, const void *from, size_t len)
     return jbi_isal_crc32(before, from, len);
 }
 
+uint32_t jbi_crc32_join(uint32_t first, uint32_t second, uint64_t len)
+{
+    return (uint32_t)crc32_combine64(first, second, (off64_t)len);
+}
+
 static size_t zlib_deflate(z_stream *stream, bool is_last, const void *raw, size_t len, void *out,
                            size_t room)
 {

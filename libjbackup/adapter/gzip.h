@@ -73,6 +73,8 @@ uint32_t jbi_adler32_join(uint32_t first, uint32_t second, uint64_t len);
 /* CRC-32 (ISO 3309, as in gzip) of what before is the CRC of, followed by len bytes; begin with 0.
  */
 uint32_t jbi_crc32(uint32_t before, const void *from, size_t len);
+/* The CRC of two parts after another, the second of len bytes. */
+uint32_t jbi_crc32_join(uint32_t first, uint32_t second, uint64_t len);
 
 /* "ISA-L" or "zlib": what compresses at this level in this build. */
 const char *jbi_gzip_library(enum compression compression);

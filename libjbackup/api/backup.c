@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/scope.h"
 #include "base/text.h"
+#include "repository/proof.h"
 #include "source/codebase.h"
 
 #define LABEL_MAX     200
@@ -183,13 +184,55 @@ static int capture_databases(struct backup_run *run, struct jb_error *err)
     return code;
 }
 
+static const struct manifest *newest_with(const struct catalog *catalog,
+                                          bool (*has)(const struct manifest *))
+{
+    for (size_t i = 0; i < catalog->count; i++) {
+        if (has(&catalog->backups[i]))
+            return &catalog->backups[i];
+    }
+    return NULL;
+}
+
+/* Whether members may be copied from this backup: not if it was found different from what it should
+ * be, nor if the clock has been set back to before it. */
+static int can_copy_from(struct backup_run *run, const struct manifest *backup,
+                         struct jb_error *err)
+{
+    struct session *session = &run->session;
+    struct proofs proofs;
+    int64_t since;
+    if (backup->created_us > run->manifest.created_us ||
+        jbi_manifest_artifact(backup, ARTIFACT_INDEX, NULL) == NULL)
+        return 0;
+    int code = jbi_proofs_load(&session->repository, backup, &session->arena, session->report,
+                               &proofs, err);
+    return code < 0 ? code : jbi_proofs_state(&proofs, &since) != PROOF_STATE_BROKEN;
+}
+
 static int capture_code(struct backup_run *run, struct jb_error *err)
 {
-    const jb_project *project = run->session.project;
+    struct session *session = &run->session;
+    const jb_project *project = session->project;
+    const struct manifest *newest = newest_with(&session->catalog, jbi_manifest_has_codebase);
+    struct codebase_previous previous;
     struct codebase_source source;
     int code = jbi_project_code(&source, project, project->root, project->databases,
-                                project->database_count, &run->session.arena, err);
-    return code < 0 ? code : capture_one(run, &jbi_codebase_source, &source, err);
+                                project->database_count, &session->arena, err);
+    int can_copy = code == JB_OK && newest != NULL ? can_copy_from(run, newest, err) : code;
+    if (can_copy < 0)
+        return can_copy;
+    if (can_copy > 0) {
+        previous = (struct codebase_previous){
+            .category_fd = jbi_category_fd(session, newest),
+            .archive = jbi_manifest_artifact(newest, ARTIFACT_CODEBASE, NULL),
+            .index = jbi_manifest_artifact(newest, ARTIFACT_INDEX, NULL),
+            .created_us = newest->created_us,
+            .only_compare = run->options.reread != 0 || run->manifest.category == CATEGORY_MONTHLY,
+        };
+        source.previous = &previous;
+    }
+    return capture_one(run, &jbi_codebase_source, &source, err);
 }
 
 static int capture_all(struct backup_run *run, struct jb_error *err)
@@ -206,16 +249,6 @@ static int capture_all(struct backup_run *run, struct jb_error *err)
     run->manifest.git_branch = run->git.branch;
     run->manifest.git_dirty = run->git.dirty;
     return code;
-}
-
-static const struct manifest *newest_with(const struct catalog *catalog,
-                                          bool (*has)(const struct manifest *))
-{
-    for (size_t i = 0; i < catalog->count; i++) {
-        if (has(&catalog->backups[i]))
-            return &catalog->backups[i];
-    }
-    return NULL;
 }
 
 /* What is byte-equal to the newest backup of the same component becomes a link to it. Databases
@@ -312,6 +345,7 @@ static void report_backup(struct backup_run *run)
     jbi_row_number(report, figures, "linked", linked);
     jbi_row_number(report, figures, "files", code ? (int64_t)code->files : 0);
     jbi_row_number(report, figures, "file_bytes", code ? (int64_t)code->file_bytes : 0);
+    jbi_row_number(report, figures, "copied_bytes", code ? (int64_t)code->copied_bytes : 0);
     report_artifacts(run);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "os/file.h"
 
 int jbi_group_begin(void **cargo, struct jb_error *err)
 {
@@ -16,10 +17,11 @@ int jbi_group_begin(void **cargo, struct jb_error *err)
     jbi_arena_free(&group->arena);
     group->count = 0;
     group->begins_large = false;
+    group->copy = (struct group_copy){.fd = -1};
     return JB_OK;
 }
 
-static struct group_record *record_new(struct group *group, const struct index_entry *entry)
+struct group_record *jbi_group_add(struct group *group, const struct index_entry *entry)
 {
     if (group->count == group->room) {
         size_t room = group->room ? 2 * group->room : 64;
@@ -31,6 +33,7 @@ static struct group_record *record_new(struct group *group, const struct index_e
     }
     struct group_record *record = &group->records[group->count];
     *record = (struct group_record){.entry = *entry};
+    record->entry.row = (struct index_row){0}; /* known when the member is written */
     record->entry.path = jbi_arena_text(&group->arena, entry->path);
     if (entry->link != NULL)
         record->entry.link = jbi_arena_text(&group->arena, entry->link);
@@ -40,35 +43,29 @@ static struct group_record *record_new(struct group *group, const struct index_e
     return record;
 }
 
-int jbi_group_add(struct group *group, const struct index_entry *entry, struct jb_error *err)
+/* The index says which lengths the member has, and the member must say the same. */
+static void read_copy(const struct group_copy *copy, struct piece *piece)
 {
-    return record_new(group, entry) ? JB_OK : jbi_fail_memory(err);
+    uint32_t packed, raw;
+    piece->is_packed = true;
+    piece->packed_len = 0;
+    if (copy->packed < GZIP_HEADER_SIZE || !jbi_piece_reserve_packed(piece, copy->packed) ||
+        jbi_pread_full(copy->fd, piece->packed, copy->packed, copy->offset) !=
+            (ssize_t)copy->packed ||
+        !jbi_gzip_lengths(piece->packed, &packed, &raw) || packed != copy->packed ||
+        raw != copy->raw)
+        return;
+    piece->packed_len = copy->packed;
 }
 
-int jbi_group_add_content(struct group *group, const struct index_entry *entry, size_t content_at,
-                          struct jb_error *err)
-{
-    struct group_record *record = record_new(group, entry);
-    if (record == NULL)
-        return jbi_fail_memory(err);
-    record->content_at = content_at;
-    record->has_content = true;
-    return JB_OK;
-}
-
-int jbi_group_add_large(struct group *group, const struct index_entry *entry, struct jb_error *err)
-{
-    struct group_record *record = record_new(group, entry);
-    if (record == NULL)
-        return jbi_fail_memory(err);
-    record->is_large = true;
-    return JB_OK;
-}
-
-void jbi_group_digests(void *user, struct piece *piece, struct digest *digest)
+void jbi_group_work(void *user, struct piece *piece, struct digest *digest)
 {
     (void)user;
     struct group *group = piece->cargo;
+    if (group->copy.fd >= 0) {
+        read_copy(&group->copy, piece);
+        return;
+    }
     for (size_t i = 0; i < group->count; i++) {
         struct group_record *record = &group->records[i];
         if (!record->has_content)

@@ -56,20 +56,27 @@ void jbi_index_line(struct text *out, const struct index_entry *entry)
     add_name(out, "path", entry->path);
     jbi_text_addf(out,
                   ",\"type\":\"%s\",\"size\":%llu,\"mode\":%u,\"uid\":%llu,\"gid\":%llu,"
-                  "\"mtime\":%lld,\"mtime_ns\":%u,\"ctime\":%lld,\"ctime_ns\":%u,\"inode\":%llu",
+                  "\"mtime\":%lld,\"mtime_ns\":%u,\"ctime\":%lld,\"ctime_ns\":%u,\"inode\":%llu,"
+                  "\"device\":%llu",
                   type_names[entry->type], (unsigned long long)entry->size, entry->mode,
                   (unsigned long long)entry->uid, (unsigned long long)entry->gid,
                   (long long)entry->mtime_s, entry->mtime_ns, (long long)entry->ctime_s,
-                  entry->ctime_ns, (unsigned long long)entry->inode);
+                  entry->ctime_ns, (unsigned long long)entry->inode,
+                  (unsigned long long)entry->device);
     if (entry->sha256[0] != '\0')
         jbi_text_addf(out, ",\"sha256\":\"%s\"", entry->sha256);
     if (entry->link != NULL) {
         jbi_text_add(out, ",", 1);
         add_name(out, "link", entry->link);
     }
-    jbi_text_addf(out, ",\"offset\":%llu,\"member\":[%llu,%llu]}\n",
-                  (unsigned long long)entry->offset, (unsigned long long)entry->member,
-                  (unsigned long long)entry->member_skip);
+    jbi_text_addf(out, ",\"offset\":%llu,\"member\":[%llu,%llu]", (unsigned long long)entry->offset,
+                  (unsigned long long)entry->member, (unsigned long long)entry->member_skip);
+    if (entry->span > 0)
+        jbi_text_addf(out, ",\"span\":%llu", (unsigned long long)entry->span);
+    if (entry->row.packed > 0)
+        jbi_text_addf(out, ",\"row\":[%llu,%llu,%u]", (unsigned long long)entry->row.packed,
+                      (unsigned long long)entry->row.raw, entry->row.crc32);
+    jbi_text_add(out, "}\n", 2);
 }
 
 struct index_reader {
@@ -253,6 +260,27 @@ static bool get_sha256(const struct json *object, char to[SHA256_HEX_SIZE])
     return true;
 }
 
+/* What serves copying. Absent it is 0; anything else must be right. */
+static bool get_copying(const struct json *object, struct index_entry *entry)
+{
+    const struct json *row = jbi_json_get(object, "row");
+    int64_t packed, raw, crc32;
+    if (jbi_json_get(object, "device") != NULL &&
+        !get_unsigned(object, "device", INT64_MAX, &entry->device))
+        return false;
+    if (jbi_json_get(object, "span") != NULL &&
+        !get_unsigned(object, "span", INT64_MAX, &entry->span))
+        return false;
+    if (row == NULL)
+        return true;
+    if (!jbi_json_int(jbi_json_at(row, 0), &packed) || packed <= 0 ||
+        !jbi_json_int(jbi_json_at(row, 1), &raw) || raw <= 0 ||
+        !jbi_json_int(jbi_json_at(row, 2), &crc32) || crc32 < 0 || crc32 > UINT32_MAX)
+        return false;
+    entry->row = (struct index_row){(uint64_t)packed, (uint64_t)raw, (uint32_t)crc32};
+    return true;
+}
+
 /* Everything of the object; the entry's texts go to the arena. */
 static bool entry_parse(const struct json *object, struct arena *arena, struct index_entry *entry)
 {
@@ -282,7 +310,8 @@ static bool entry_parse(const struct json *object, struct arena *arena, struct i
     entry->member_skip = (uint64_t)member_skip;
     return (is_root || jbi_is_safe_path(entry->path)) && jbi_is_path_length(entry->path) &&
            (!is_link || (entry->link != NULL && jbi_is_path_length(entry->link))) &&
-           (entry->type != TAR_FILE || get_sha256(object, entry->sha256));
+           (entry->type != TAR_FILE || get_sha256(object, entry->sha256)) &&
+           get_copying(object, entry);
 }
 
 int jbi_index_parse(struct index_reader *reader, const char *line, size_t len,

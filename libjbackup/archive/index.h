@@ -14,14 +14,24 @@
  * the order of the archive.
  *
  *   {"path":"a/b.py","type":"file","size":12,"mode":420,"uid":0,"gid":0,"mtime":1700000000,
- *    "mtime_ns":5,"ctime":1700000000,"ctime_ns":7,"inode":99,"sha256":"...","link":"...",
- *    "offset":1024,"member":[0,1024]}
+ *    "mtime_ns":5,"ctime":1700000000,"ctime_ns":7,"inode":99,"device":3,"sha256":"...",
+ *    "link":"...","offset":1024,"member":[0,1024],"span":1024,"row":[777,2048,4294967295]}
  *
  * path and link are path_hex and link_hex where the name is not UTF-8. offset is that of the
  * entry's first header in the tar stream; member the offset in the archive of the gzip member in
  * which that header stands, and its place in the member's content. sha256 is that of the stored
  * content; a hard link has none of its own.
+ *
+ * What a later backup needs to copy members instead of reading their files (older indexes have none
+ * of it): device; span, the entry's bytes in the tar stream, absent of a file that was not read as
+ * it stood; and row, of the entry that begins a member: the packed and raw length and the CRC-32
+ * of the packed bytes of that member, of a large file of all its members.
  */
+struct index_row {
+    uint64_t packed, raw; /* 0: not the first entry of a member */
+    uint32_t crc32;
+};
+
 struct index_entry {
     enum tar_type type;
     const char *path, *link; /* link NULL: none */
@@ -30,10 +40,12 @@ struct index_entry {
     uint64_t uid, gid;
     int64_t mtime_s, ctime_s;
     uint32_t mtime_ns, ctime_ns;
-    uint64_t inode;
+    uint64_t inode, device;
     char sha256[SHA256_HEX_SIZE]; /* "": no content */
     uint64_t offset;
     uint64_t member, member_skip;
+    uint64_t span; /* 0: not known, or not to be copied */
+    struct index_row row;
 };
 
 const char *jbi_tar_type_name(enum tar_type type);

@@ -27,7 +27,7 @@ static int pack_next(struct pieces *pieces, int out_fd, const struct members_opt
     if ((*piece)->packed_len == 0)
         return jbi_fail_memory(err);
     jbi_digest_add(sum, (*piece)->packed, (*piece)->packed_len);
-    totals->crc32 = jbi_crc32(totals->crc32, (*piece)->packed, (*piece)->packed_len);
+    totals->crc32 = jbi_crc32_join(totals->crc32, (*piece)->crc32, (*piece)->packed_len);
     totals->size += (*piece)->packed_len;
     if (jbi_write_full(out_fd, (*piece)->packed, (*piece)->packed_len) < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot write %s", options->name);

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "archive/group.h"
 #include "base/error.h"
@@ -39,10 +40,10 @@ void jbi_output_free(struct archive_output *output)
 }
 
 static void count_written(struct members_totals *totals, struct digest *sum,
-                          const unsigned char *packed, size_t len, size_t raw_len)
+                          const unsigned char *packed, size_t len, uint32_t crc32, size_t raw_len)
 {
     jbi_digest_add(sum, packed, len);
-    totals->crc32 = jbi_crc32(totals->crc32, packed, len);
+    totals->crc32 = jbi_crc32_join(totals->crc32, crc32, len);
     totals->size += len;
     totals->raw_size += raw_len;
 }
@@ -56,10 +57,31 @@ static int index_flush(struct archive_output *output, struct jb_error *err)
     size_t len = jbi_gzip_member(output->index_gzip, output->lines.at, output->lines.len, packed);
     if (len == 0)
         return jbi_fail_memory(err);
-    count_written(&output->index, output->index_sum, packed, len, output->lines.len);
+    count_written(&output->index, output->index_sum, packed, len, jbi_crc32(0, packed, len),
+                  output->lines.len);
     output->lines.len = 0;
     if (jbi_write_full(output->index_fd, packed, len) < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot write the index of the code archive");
+    return JB_OK;
+}
+
+static int copy_damaged(struct archive_output *output, struct jb_error *err)
+{
+    output->is_copy_damaged = true;
+    return jbi_fail(err, JB_ECORRUPT, "the archive before is not what its index says");
+}
+
+/* Content that differs from what was expected: of a file that was read, its times don't tell; of
+ * one that was taken from the archive before, that archive or its index lies. */
+static int check_expected(struct archive_output *output, const struct group_record *record,
+                          struct jb_error *err)
+{
+    if (record->expected[0] == '\0' || strcmp(record->expected, record->entry.sha256) == 0)
+        return JB_OK;
+    if (record->is_fetched)
+        return copy_damaged(output, err);
+    if (output->differs != NULL)
+        output->differs(output->user, record->entry.path);
     return JB_OK;
 }
 
@@ -69,7 +91,12 @@ static int index_add(struct archive_output *output, const struct piece *piece, s
     int code = JB_OK;
     for (size_t i = 0; i < group->count && code == JB_OK; i++) {
         struct index_entry entry = group->records[i].entry;
-        entry.member = group->records[i].is_large ? output->large_offset : piece->offset;
+        entry.member = output->row_offset;
+        if (i == 0)
+            entry.row = output->row;
+        code = check_expected(output, &group->records[i], err);
+        if (code < 0)
+            return code;
         jbi_index_line(&output->lines, &entry);
         if (output->lines.len >= MEMBER_PIECE)
             code = index_flush(output, err);
@@ -88,17 +115,42 @@ static void write_back(struct archive_output *output)
     output->written_back = size;
 }
 
+/* Adds the member to its row. The pieces of a large file have no record but the last. */
+static void row_add(struct archive_output *output, const struct piece *piece)
+{
+    const struct group *group = piece->cargo;
+    struct index_row *row = &output->row;
+    bool goes_on = !group->begins_large && (group->count == 0 || group->records[0].is_large);
+    if (!goes_on) {
+        output->row_offset = piece->offset;
+        *row = (struct index_row){0};
+    }
+    row->crc32 = jbi_crc32_join(row->crc32, piece->crc32, piece->packed_len);
+    row->packed += piece->packed_len;
+    row->raw += piece->raw_len;
+}
+
+static bool is_expected_row(const struct archive_output *output, const struct group *group)
+{
+    const struct index_row *got = &output->row, *want = &group->copy.row;
+    return group->copy.fd < 0 || group->count == 0 ||
+           (got->packed == want->packed && got->raw == want->raw && got->crc32 == want->crc32);
+}
+
 int jbi_output_member(struct archive_output *output, struct piece *piece, struct jb_error *err)
 {
+    const struct group *group = piece->cargo;
     if (piece->packed_len == 0)
-        return jbi_fail_memory(err);
+        return group->copy.fd >= 0 ? copy_damaged(output, err) : jbi_fail_memory(err);
     if (jbi_write_full(output->archive_fd, piece->packed, piece->packed_len) < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot write the code archive");
     piece->offset = output->archive.size;
-    if (((struct group *)piece->cargo)->begins_large)
-        output->large_offset = piece->offset;
+    row_add(output, piece);
+    if (!is_expected_row(output, group))
+        return copy_damaged(output, err);
     count_written(&output->archive, output->archive_sum, piece->packed, piece->packed_len,
-                  piece->raw_len);
+                  piece->crc32, piece->raw_len);
+    output->copied += group->copy.fd >= 0 ? piece->packed_len : 0;
     write_back(output);
     return index_add(output, piece, err);
 }

@@ -2,6 +2,7 @@
 #ifndef JBI_ARCHIVE_OUTPUT_H
 #define JBI_ARCHIVE_OUTPUT_H
 
+#include "archive/index.h"
 #include "archive/members.h"
 #include "archive/piece.h"
 #include "base/text.h"
@@ -11,10 +12,15 @@ struct archive_output {
     int archive_fd, index_fd;
     struct gzip *index_gzip;
     struct digest *archive_sum, *index_sum;
-    struct text lines;     /* of the index, not yet compressed */
-    uint64_t large_offset; /* in the archive: of the member that begins the large file under way */
+    struct text lines;    /* of the index, not yet compressed */
+    uint64_t row_offset;  /* in the archive: of the row of members under way */
+    struct index_row row; /* the members of a large file, or one */
     uint64_t written_back;
     struct members_totals archive, index;
+    uint64_t copied;      /* bytes of members that were copied */
+    bool is_copy_damaged; /* after JB_ECORRUPT: the archive before is not what its index says */
+    void (*differs)(void *user, const char *path); /* the content is not what was expected */
+    void *user;
 };
 
 int jbi_output_begin(struct archive_output *output, int archive_fd, int index_fd,

@@ -48,6 +48,11 @@ bool jbi_piece_reserve(struct piece *piece, size_t raw_len)
                           jbi_gzip_bound(raw_len) + PIECE_SLACK);
 }
 
+bool jbi_piece_reserve_packed(struct piece *piece, size_t len)
+{
+    return buffer_reserve(&piece->packed, &piece->packed_room, len);
+}
+
 bool jbi_piece_extend(struct piece *piece, size_t raw_len)
 {
     if (raw_len <= piece->raw_room)
@@ -98,12 +103,15 @@ static void work(void *user, unsigned number, void *job)
     struct pieces *pieces = user;
     struct worker *worker = &pieces->workers[number];
     struct piece *piece = job;
+    piece->is_packed = false;
     if (pieces->also != NULL)
         pieces->also(pieces->also_user, piece, worker->digest);
     if (pieces->direction == PIECES_UNPACK || pieces->direction == PIECES_INFLATE)
         unpack(pieces, worker->gzip, piece);
-    else
+    else if (!piece->is_packed)
         pack(pieces, worker->gzip, piece);
+    if (pieces->direction == PIECES_PACK && piece->packed_len > 0)
+        piece->crc32 = jbi_crc32(0, piece->packed, piece->packed_len);
 }
 
 static bool workers_begin(struct pieces *pieces, enum compression compression)

@@ -15,6 +15,8 @@ struct piece {
     unsigned char *packed;
     size_t packed_len, packed_room;
     uint64_t offset; /* of the member in the packed file */
+    uint32_t crc32;  /* packing: of the packed form */
+    bool is_packed;  /* packing: the work beside it has made the packed form; not packed again */
     bool is_good;    /* unpacking: the content agrees with the member's CRC and lengths */
     uint32_t adler;  /* of the content, for pieces of a zlib stream */
     struct piece *next_free;
@@ -40,7 +42,8 @@ int jbi_pieces_new(struct pieces **out, enum pieces_direction direction, unsigne
 /* A piece that is not in use; NULL: all are under way, take next(). */
 struct piece *jbi_pieces_free_one(struct pieces *pieces);
 void jbi_pieces_give_back(struct pieces *pieces, struct piece *piece);
-/* Packing makes packed from raw (packed_len 0: out of memory); unpacking the other way. */
+/* Packing makes packed from raw (packed_len 0: out of memory), unless is_packed; unpacking the
+ * other way. */
 void jbi_pieces_submit(struct pieces *pieces, struct piece *piece);
 struct piece *jbi_pieces_next(struct pieces *pieces); /* NULL: none is under way */
 void jbi_pieces_end(struct pieces *pieces);           /* NULL is fine */
@@ -55,6 +58,8 @@ void jbi_pieces_cargo(struct pieces *pieces, piece_cargo_free free_cargo);
 
 /* Room for raw_len raw bytes and their packed form; false if out of memory. */
 bool jbi_piece_reserve(struct piece *piece, size_t raw_len);
+/* Room for len packed bytes; false if out of memory. */
+bool jbi_piece_reserve_packed(struct piece *piece, size_t len);
 /* Room for raw_len raw bytes, keeping the raw_len that are there; false if out of memory. */
 bool jbi_piece_extend(struct piece *piece, size_t raw_len);
 

@@ -12,27 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "archive/group.h"
-#include "archive/output.h"
+#include "archive/writer_parts.h"
 #include "base/error.h"
 #include "os/file.h"
 
-#define SMALL_MAX     MEMBER_PIECE
 #define GROUP_MIN     (32u << 10)
-#define GROUP_MAX     MEMBER_PIECE
 #define GROUP_USUAL   (224u << 10) /* with GROUP_MIN before it: about every 256 KiB */
 #define READ_ATTEMPTS 3
-
-struct archive_writer {
-    const struct members_options *options;
-    struct archive_output output;
-    struct pieces *pieces;
-    struct tar *tar;
-    struct digest *file_sum; /* of the large file under way */
-    struct piece *piece;     /* the group under construction; NULL: none */
-    struct text header;
-    uint64_t tar_offset;
-};
 
 int jbi_archive_begin(struct archive_writer **out, int archive_fd, int index_fd,
                       const struct members_options *options, struct jb_error *err)
@@ -53,7 +39,7 @@ int jbi_archive_begin(struct archive_writer **out, int archive_fd, int index_fd,
         jbi_archive_free(writer);
         return code;
     }
-    jbi_pieces_also(writer->pieces, jbi_group_digests, NULL);
+    jbi_pieces_also(writer->pieces, jbi_group_work, NULL);
     jbi_pieces_cargo(writer->pieces, jbi_group_free);
     *out = writer;
     return JB_OK;
@@ -67,12 +53,12 @@ void jbi_archive_free(struct archive_writer *writer)
     jbi_output_free(&writer->output);
     jbi_tar_free(writer->tar);
     jbi_digest_free(writer->file_sum);
+    jbi_gzip_free(writer->gzip);
     jbi_text_free(&writer->header);
     free(writer);
 }
 
-/* Takes the oldest member back and writes it; *piece is NULL when none was under way. */
-static int member_write(struct archive_writer *writer, struct piece **out, struct jb_error *err)
+int jbi_writer_member(struct archive_writer *writer, struct piece **out, struct jb_error *err)
 {
     *out = jbi_pieces_next(writer->pieces);
     if (*out == NULL)
@@ -84,11 +70,10 @@ static int member_write(struct archive_writer *writer, struct piece **out, struc
                         writer->output.archive.raw_size, 0, "bytes", err);
 }
 
-/* Begins a group in a piece that is free, or becomes so. */
-static int group_begin(struct archive_writer *writer, struct jb_error *err)
+int jbi_writer_group_begin(struct archive_writer *writer, struct jb_error *err)
 {
     struct piece *piece = jbi_pieces_free_one(writer->pieces);
-    int code = piece == NULL ? member_write(writer, &piece, err) : JB_OK;
+    int code = piece == NULL ? jbi_writer_member(writer, &piece, err) : JB_OK;
     if (code < 0 || piece == NULL) /* pieces are free or under way, so one is there */
         return code < 0 ? code : jbi_fail_memory(err);
     writer->piece = piece;
@@ -96,20 +81,36 @@ static int group_begin(struct archive_writer *writer, struct jb_error *err)
     return jbi_group_begin(&piece->cargo, err);
 }
 
-static void group_submit(struct archive_writer *writer)
+int jbi_writer_group_end(struct archive_writer *writer, struct jb_error *err)
 {
+    if (writer->is_kept && !jbi_writer_copy(writer)) {
+        int code = jbi_writer_fetch(writer, err);
+        if (code < 0)
+            return code;
+    }
+    writer->is_kept = false;
     writer->tar_offset += writer->piece->raw_len;
     jbi_pieces_submit(writer->pieces, writer->piece);
     writer->piece = NULL;
+    return JB_OK;
+}
+
+int jbi_writer_make_room(struct archive_writer *writer, size_t more, struct jb_error *err)
+{
+    if (writer->piece != NULL && writer->piece->raw_len > 0 &&
+        writer->piece->raw_len + more > GROUP_MAX)
+        return jbi_writer_group_end(writer, err);
+    return JB_OK;
 }
 
 /* Sees to it that a group is open with room for more bytes. */
 static int group_reserve(struct archive_writer *writer, size_t more, struct jb_error *err)
 {
-    if (writer->piece != NULL && writer->piece->raw_len > 0 &&
-        writer->piece->raw_len + more > GROUP_MAX)
-        group_submit(writer);
-    int code = writer->piece == NULL ? group_begin(writer, err) : JB_OK;
+    int code = jbi_writer_make_room(writer, more, err);
+    if (code == JB_OK && writer->piece == NULL)
+        code = jbi_writer_group_begin(writer, err);
+    if (code == JB_OK && writer->is_kept)
+        code = jbi_writer_fetch(writer, err);
     if (code == JB_OK && !jbi_piece_extend(writer->piece, writer->piece->raw_len + more))
         code = jbi_fail_memory(err);
     return code;
@@ -124,12 +125,13 @@ static uint32_t path_hash(const char *path)
     return hash ^ hash >> 15;
 }
 
-/* Ends the group if the entry just added says so: the larger it is, the likelier. */
-static void group_cut(struct archive_writer *writer, const char *path, size_t entry_len)
+int jbi_writer_group_cut(struct archive_writer *writer, const char *path, size_t entry_len,
+                         struct jb_error *err)
 {
     uint64_t chance = ((uint64_t)entry_len << 32) / GROUP_USUAL;
     if (writer->piece->raw_len >= GROUP_MIN && path_hash(path) < chance)
-        group_submit(writer);
+        return jbi_writer_group_end(writer, err);
+    return JB_OK;
 }
 
 static void raw_add(struct piece *piece, const void *from, size_t len)
@@ -183,6 +185,7 @@ static struct index_entry index_entry_of(const struct archive_item *item, const 
         .ctime_s = st->st_ctim.tv_sec,
         .ctime_ns = (uint32_t)st->st_ctim.tv_nsec,
         .inode = st->st_ino & INT64_MAX, /* JSON's integers are signed */
+        .device = st->st_dev & INT64_MAX,
         .offset = tar_offset,
     };
 }
@@ -198,11 +201,11 @@ static int add_without_content(struct archive_writer *writer, const struct archi
     struct piece *piece = writer->piece;
     struct index_entry entry = index_entry_of(item, &item->st, writer->tar_offset + piece->raw_len);
     entry.member_skip = piece->raw_len;
-    code = jbi_group_add(piece->cargo, &entry, err);
+    entry.span = writer->header.len;
+    if (jbi_group_add(piece->cargo, &entry) == NULL)
+        return jbi_fail_memory(err);
     raw_add(piece, writer->header.at, writer->header.len);
-    if (code == JB_OK)
-        group_cut(writer, item->path, writer->header.len);
-    return code;
+    return jbi_writer_group_cut(writer, item->path, writer->header.len, err);
 }
 
 static bool is_same_content(const struct stat *a, const struct stat *b)
@@ -210,6 +213,16 @@ static bool is_same_content(const struct stat *a, const struct stat *b)
     return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
            a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* What was read of the item is to be compared, if nothing of it has changed since it was asked
+ * whether it can be kept. */
+static void expect(const struct archive_writer *writer, const struct stat *st,
+                   struct group_record *record)
+{
+    const struct stat *asked = &writer->expected_of;
+    if (asked->st_ino == st->st_ino && asked->st_size == st->st_size && is_same_content(asked, st))
+        memcpy(record->expected, writer->expected, sizeof record->expected);
 }
 
 /* One reading of at most room bytes, or -1: short only at the file's end. */
@@ -287,14 +300,19 @@ static int add_small(struct archive_writer *writer, const struct archive_item *i
     size_t entry_begin = piece->raw_len;
     struct index_entry entry = index_entry_of(item, &st, writer->tar_offset + entry_begin);
     entry.member_skip = entry_begin;
+    if (result == SMALL_STABLE)
+        entry.span = writer->header.len + got + jbi_tar_padding(got);
+    struct group_record *record = jbi_group_add(piece->cargo, &entry);
+    if (record == NULL)
+        return jbi_fail_memory(err);
     raw_add(piece, writer->header.at, writer->header.len);
-    code = jbi_group_add_content(piece->cargo, &entry, piece->raw_len, err);
+    record->content_at = piece->raw_len;
+    record->has_content = true;
+    expect(writer, &st, record);
     piece->raw_len += got;
     raw_zeros(piece, jbi_tar_padding(got));
     outcome->size = got;
-    if (code == JB_OK)
-        group_cut(writer, item->path, piece->raw_len - entry_begin);
-    return code;
+    return jbi_writer_group_cut(writer, item->path, piece->raw_len - entry_begin, err);
 }
 
 /* Fills the piece with the next bytes of the file; what can't be read becomes zeros. */
@@ -320,14 +338,17 @@ static int add_large(struct archive_writer *writer, const struct archive_item *i
                      const struct stat *st, struct archive_outcome *outcome, struct jb_error *err)
 {
     uint64_t size = (uint64_t)st->st_size;
+    int code = JB_OK;
     if (writer->piece != NULL && writer->piece->raw_len > 0)
-        group_submit(writer);
-    int code = header_encode(writer, item, st, err);
+        code = jbi_writer_group_end(writer, err);
+    if (code == JB_OK)
+        code = header_encode(writer, item, st, err);
     if (code == JB_OK)
         code = group_reserve(writer, writer->header.len + MEMBER_PIECE + TAR_BLOCK, err);
     if (code < 0)
         return code;
     struct index_entry entry = index_entry_of(item, st, writer->tar_offset);
+    entry.span = writer->header.len + size + jbi_tar_padding(size);
     ((struct group *)writer->piece->cargo)->begins_large = true;
     raw_add(writer->piece, writer->header.at, writer->header.len);
     jbi_digest_begin(writer->file_sum);
@@ -339,16 +360,24 @@ static int add_large(struct archive_writer *writer, const struct archive_item *i
             return code;
         large_read(writer, fd, offset, want, outcome);
         if (offset + want < size)
-            group_submit(writer);
+            code = jbi_writer_group_end(writer, err);
     }
+    if (code < 0)
+        return code;
     raw_zeros(writer->piece, jbi_tar_padding(size));
     jbi_digest_end(writer->file_sum, entry.sha256);
     struct stat after;
     outcome->has_changed = fstat(fd, &after) == 0 && !is_same_content(st, &after);
     outcome->size = size;
-    code = jbi_group_add_large(writer->piece->cargo, &entry, err);
-    group_submit(writer);
-    return code;
+    bool is_stable = !outcome->has_changed && !outcome->is_cut && !outcome->has_shrunk;
+    entry.span = is_stable ? entry.span : 0;
+    struct group_record *record = jbi_group_add(writer->piece->cargo, &entry);
+    if (record == NULL)
+        return jbi_fail_memory(err);
+    record->is_large = true;
+    if (is_stable)
+        expect(writer, st, record);
+    return jbi_writer_group_end(writer, err);
 }
 
 int jbi_archive_add(struct archive_writer *writer, const struct archive_item *item, int content_fd,
@@ -362,21 +391,30 @@ int jbi_archive_add(struct archive_writer *writer, const struct archive_item *it
     return add_small(writer, item, content_fd, outcome, err);
 }
 
+static int end_mark_add(struct archive_writer *writer, struct jb_error *err)
+{
+    int code = group_reserve(writer, TAR_END_SIZE, err);
+    if (code == JB_OK)
+        raw_zeros(writer->piece, TAR_END_SIZE);
+    return code;
+}
+
 int jbi_archive_end(struct archive_writer *writer, struct archive_totals *totals,
                     struct jb_error *err)
 {
     struct piece *piece;
-    int code = group_reserve(writer, 2 * TAR_BLOCK, err);
+    int code = jbi_writer_end_mark_kept(writer) ? JB_OK : end_mark_add(writer, err);
+    if (code == JB_OK)
+        code = jbi_writer_group_end(writer, err);
     if (code < 0)
         return code;
-    raw_zeros(writer->piece, 2 * TAR_BLOCK); /* the end mark */
-    group_submit(writer);
     do {
-        code = member_write(writer, &piece, err);
+        code = jbi_writer_member(writer, &piece, err);
     } while (code == JB_OK && piece != NULL);
     if (code == JB_OK)
         code = jbi_output_end(&writer->output, err);
     totals->archive = writer->output.archive;
     totals->index = writer->output.index;
+    totals->copied = writer->output.copied;
     return code;
 }

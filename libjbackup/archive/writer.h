@@ -6,6 +6,7 @@
 
 #include "archive/index.h"
 #include "archive/members.h"
+#include "archive/previous.h"
 
 /*
  * Writing codebase_TS.tar.gz and its index. Where members are cut depends on the entries
@@ -16,6 +17,9 @@
  * Small files share a group, which ends after an entry whose path and size say so (about every
  * 256 KiB, at least 32 KiB), and before one with which it would go over 1 MiB. A file over 1 MiB
  * starts its own member and goes in pieces of 1 MiB. Memory does not grow with the tree.
+ *
+ * Members are made from files that are read, or copied from the archive before: a member of which
+ * every entry is kept, and which would have just these entries if it were made now.
  */
 struct archive_writer;
 
@@ -40,11 +44,24 @@ struct archive_outcome {
 
 struct archive_totals {
     struct members_totals archive, index;
+    uint64_t copied; /* bytes of the archive that were copied from the one before */
 };
 
 /* The archive goes to archive_fd, the index to index_fd; neither is fsynced or closed. */
 int jbi_archive_begin(struct archive_writer **out, int archive_fd, int index_fd,
                       const struct members_options *options, struct jb_error *err);
+/* From now on entries may be kept from previous, which must live as long as the writer. differs is
+ * called with the path of a file that was read, and has other content than in previous, though
+ * nothing else of it is another. */
+void jbi_archive_follow(struct archive_writer *writer, struct previous *previous,
+                        void (*differs)(void *user, const char *path), void *user);
+/* Adds the item from the archive before, if it is unchanged and can be copied; else *is_kept is
+ * false, and the item is to be opened and added. Of a link only a hard link's target is needed. */
+int jbi_archive_keep(struct archive_writer *writer, const struct archive_item *item, bool *is_kept,
+                     struct jb_error *err);
+/* Whether a call failed because the archive before is damaged, or its index lies: nothing of what
+ * was written is to be used. */
+bool jbi_archive_copy_failed(const struct archive_writer *writer);
 /* content_fd: an open regular file for TAR_FILE, else -1. */
 int jbi_archive_add(struct archive_writer *writer, const struct archive_item *item, int content_fd,
                     struct archive_outcome *outcome, struct jb_error *err);

@@ -105,6 +105,8 @@ struct artifact {
     /* ARTIFACT_CODEBASE */
     uint64_t files, folders, links, others;
     uint64_t file_bytes;
+    const char *recipe;    /* what its bytes depend on beside the tree; NULL: not known */
+    uint64_t copied_bytes; /* of those stored: taken from the archive before; not kept */
 };
 
 #endif

@@ -238,6 +238,8 @@ static bool put_codebase(struct json *to, const struct manifest *m, const struct
               put_number(to, "links", artifact->links) &&
               put_number(to, "others", artifact->others) &&
               put_number(to, "file_bytes", artifact->file_bytes);
+    if (artifact->recipe != NULL)
+        ok = ok && put_text(to, "recipe", artifact->recipe);
     return ok && put_companion(to, "index", index);
 }
 

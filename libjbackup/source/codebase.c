@@ -17,6 +17,7 @@
 #include "os/file.h"
 #include "os/tree.h"
 #include "source/codebase_check.h"
+#include "source/codebase_previous.h"
 #include "source/codebase_rules.h"
 #include "source/hardlinks.h"
 #include "source/xattrs.h"
@@ -29,6 +30,8 @@ struct capture {
     struct hardlinks *hardlinks;
     struct xattrs *xattrs;
     struct artifact *archive;
+    struct codebase_before *before; /* NULL: there is none */
+    bool copy_failed;
 };
 
 static void say_unreadable(const struct capture *capture, const char *path, int why)
@@ -124,19 +127,56 @@ static int open_regular(const struct tree_entry *entry, struct stat *st)
     return -1;
 }
 
+/* What is unchanged is taken from the archive before, and not opened. */
+static int keep(struct capture *capture, const struct tree_entry *entry,
+                const struct archive_item *item, bool *is_kept, struct jb_error *err)
+{
+    *is_kept = false;
+    if (capture->before == NULL ||
+        !jbi_before_is_relied_upon(capture->before, entry->dir_fd, item->st.st_dev))
+        return JB_OK;
+    int code = jbi_archive_keep(capture->writer, item, is_kept, err);
+    if (code == JB_OK && *is_kept)
+        count(capture, item->type, item->type == TAR_FILE ? (uint64_t)item->st.st_size : 0);
+    return code;
+}
+
+/* A file of several names becomes a link to the one that was stored first. */
+static int find_first_name(struct capture *capture, struct archive_item *item, struct jb_error *err)
+{
+    item->type = TAR_FILE;
+    item->link = NULL;
+    if (item->st.st_nlink < 2)
+        return JB_OK;
+    int code = jbi_hardlinks_find(capture->hardlinks, &item->st, item->path, &item->link, err);
+    item->type = item->link != NULL ? TAR_HARDLINK : TAR_FILE;
+    return code;
+}
+
+static int keep_file(struct capture *capture, const struct tree_entry *entry,
+                     struct archive_item *item, bool *is_kept, struct jb_error *err)
+{
+    int code = find_first_name(capture, item, err);
+    if (code == JB_OK)
+        code = keep(capture, entry, item, is_kept, err);
+    if (code == JB_OK && !*is_kept && item->st.st_nlink > 1 && item->link == NULL)
+        jbi_hardlinks_forget(capture->hardlinks, &item->st); /* it is looked at again, open */
+    return code;
+}
+
 static int store_file(struct capture *capture, const struct tree_entry *entry,
                       struct archive_item *item, struct jb_error *err)
 {
+    bool is_kept;
+    int code = keep_file(capture, entry, item, &is_kept, err);
+    if (code < 0 || is_kept)
+        return code;
     scope_fd int fd = open_regular(entry, &item->st);
     if (fd < 0)
         return pass_unreadable(capture, entry->path, errno, err);
-    item->type = TAR_FILE;
-    if (item->st.st_nlink > 1) {
-        int code = jbi_hardlinks_find(capture->hardlinks, &item->st, item->path, &item->link, err);
-        if (code < 0)
-            return code;
-        item->type = item->link != NULL ? TAR_HARDLINK : TAR_FILE;
-    }
+    code = find_first_name(capture, item, err);
+    if (code < 0)
+        return code;
     if (item->type == TAR_FILE)
         jbi_xattrs_read(capture->xattrs, entry, fd, capture->job->report, item);
     return store(capture, item, item->type == TAR_FILE ? fd : -1, err);
@@ -146,11 +186,15 @@ static int store_symlink(struct capture *capture, const struct tree_entry *entry
                          struct archive_item *item, struct jb_error *err)
 {
     char target[4097];
+    bool is_kept;
+    item->type = TAR_SYMLINK;
+    int code = keep(capture, entry, item, &is_kept, err);
+    if (code < 0 || is_kept)
+        return code;
     ssize_t len = readlinkat(entry->dir_fd, entry->name, target, sizeof target);
     if (len <= 0 || (size_t)len == sizeof target)
         return pass_unreadable(capture, entry->path, len < 0 ? errno : ENAMETOOLONG, err);
     target[len] = '\0';
-    item->type = TAR_SYMLINK;
     item->link = target;
     jbi_xattrs_read(capture->xattrs, entry, -1, capture->job->report, item);
     return store(capture, item, -1, err);
@@ -160,7 +204,11 @@ static int store_symlink(struct capture *capture, const struct tree_entry *entry
 static int store_plain(struct capture *capture, const struct tree_entry *entry, enum tar_type type,
                        struct archive_item *item, struct jb_error *err)
 {
+    bool is_kept;
     item->type = type;
+    int code = keep(capture, entry, item, &is_kept, err);
+    if (code < 0 || is_kept)
+        return code;
     jbi_xattrs_read(capture->xattrs, entry, -1, capture->job->report, item);
     return store(capture, item, -1, err);
 }
@@ -252,6 +300,17 @@ static int capture_tree(struct capture *capture, int root_fd, struct jb_error *e
     return code;
 }
 
+static void say_differs(void *user, const char *path)
+{
+    const struct capture *capture = user;
+    jbi_finding(capture->job->report, JB_ERROR, path,
+                "its content is another than in %s, though its size, times and inode are the same",
+                capture->before->previous.name);
+    jbi_finding_hint(capture->job->report,
+                     "this backup has what is there now; if that is wrong, suspect the disk, else "
+                     "backups since then have old content: \"jbackup backup --reread\"");
+}
+
 static int make_file(int dir_fd, const char *name, struct jb_error *err)
 {
     int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -272,12 +331,64 @@ static int write_archive(struct capture *capture, int root_fd, int archive_fd, i
     int code = jbi_archive_begin(&capture->writer, archive_fd, index_fd, &options, err);
     if (code < 0)
         return code;
+    if (capture->before != NULL)
+        jbi_archive_follow(capture->writer, &capture->before->previous, say_differs, capture);
     code = capture_tree(capture, root_fd, err);
     if (code == JB_OK)
         code = jbi_archive_end(capture->writer, totals, err);
+    capture->copy_failed = jbi_archive_copy_failed(capture->writer);
     jbi_archive_free(capture->writer);
     if (code == JB_OK && (fsync(archive_fd) < 0 || fsync(index_fd) < 0))
         code = jbi_fail_errno(err, JB_EIO, "cannot write the code archive to disk");
+    return code;
+}
+
+/* What is copied may turn out to be damaged only when much has been written: then all begins anew,
+ * and all is read. */
+static int write_copying(struct capture *capture, int root_fd, int archive_fd, int index_fd,
+                         struct archive_totals *totals, struct jb_error *err)
+{
+    const struct source_job *job = capture->job;
+    struct source_job trial = *job;
+    struct artifact made = *capture->archive;
+    struct jb_error why = {0};
+    trial.report = jbi_report_new();
+    if (trial.report == NULL)
+        return jbi_fail_memory(err);
+    capture->job = &trial;
+    int code = write_archive(capture, root_fd, archive_fd, index_fd, totals, &why);
+    capture->job = job;
+    if (!capture->copy_failed) {
+        jbi_report_merge(job->report, trial.report, "");
+        if (code < 0 && err != NULL)
+            *err = why;
+    }
+    jb_report_free(trial.report);
+    if (!capture->copy_failed)
+        return code;
+    jbi_finding(job->report, JB_WARNING, capture->before->previous.name,
+                "it is damaged: nothing was copied from it, all files were read");
+    jbi_finding_hint(job->report, "\"jbackup verify\" tells what is the matter with it");
+    *capture->archive = made;
+    capture->before = NULL;
+    if (ftruncate(archive_fd, 0) < 0 || ftruncate(index_fd, 0) < 0 ||
+        lseek(archive_fd, 0, SEEK_SET) < 0 || lseek(index_fd, 0, SEEK_SET) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot write the code archive anew");
+    return write_archive(capture, root_fd, archive_fd, index_fd, totals, err);
+}
+
+static int write_from(struct capture *capture, int root_fd, int archive_fd, int index_fd,
+                      struct archive_totals *totals, struct jb_error *err)
+{
+    struct codebase_before before;
+    const struct artifact *archive = capture->archive;
+    int code =
+        jbi_before_begin(&before, capture->source->previous, capture->job, archive->recipe, err);
+    capture->before = code == 1 ? &before : NULL;
+    if (code >= 0)
+        code = code == 1 ? write_copying(capture, root_fd, archive_fd, index_fd, totals, err)
+                         : write_archive(capture, root_fd, archive_fd, index_fd, totals, err);
+    jbi_before_end(&before);
     return code;
 }
 
@@ -303,7 +414,9 @@ static int codebase_capture(const void *config, const struct source_job *job, in
     archive->path = jbi_arena_printf(job->arena, "codebase_%s.tar.gz", job->timestamp);
     index->path = jbi_arena_printf(job->arena, "codebase_%s.index.jsonl.gz", job->timestamp);
     archive->from = index->from = jbi_arena_text(job->arena, source->root);
-    if (archive->path == NULL || index->path == NULL || archive->from == NULL)
+    archive->recipe = jbi_codebase_recipe(job);
+    if (archive->path == NULL || index->path == NULL || archive->from == NULL ||
+        archive->recipe == NULL)
         return jbi_fail_memory(err);
 
     scope_fd int root_fd = open(source->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -317,10 +430,11 @@ static int codebase_capture(const void *config, const struct source_job *job, in
     scope_fd int index_fd = archive_fd < 0 ? archive_fd : make_file(category_fd, index->path, err);
     if (index_fd < 0)
         return index_fd;
-    int code = write_archive(&capture, root_fd, archive_fd, index_fd, &totals, err);
+    int code = write_from(&capture, root_fd, archive_fd, index_fd, &totals, err);
     if (code < 0)
         return code;
     artifact_fill(archive, &totals.archive);
+    archive->copied_bytes = totals.copied;
     artifact_fill(index, &totals.index);
     archive->duration_ms = jbi_monotonic_ms() - begin_ms;
     *count = 2;

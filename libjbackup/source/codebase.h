@@ -5,6 +5,14 @@
 #include "source/exclude.h"
 #include "source/source.h"
 
+/* The backup from which unchanged members are copied. */
+struct codebase_previous {
+    int category_fd;
+    const struct artifact *archive, *index;
+    int64_t created_us; /* before it looked at any file */
+    bool only_compare;  /* all is read; what differs, though it looks unchanged, is an ERROR finding */
+};
+
 /* A tree of files. Its artifacts are the archive and its index. */
 struct codebase_source {
     const char *root; /* absolute */
@@ -14,6 +22,7 @@ struct codebase_source {
     size_t repository_count;
     const char *const *database_files; /* absolute; left out, with -wal, -shm, -journal */
     size_t database_count;
+    const struct codebase_previous *previous; /* NULL: all is read */
 };
 
 /* What a restore in place keeps beside the code; such names are in no backup, at any depth. */

@@ -8,7 +8,7 @@ _jbackup_commands='backup list verify stats cleanup remove restore show files fi
 # The options of one command.
 _jbackup_options_of() {
     case $1 in
-    backup) echo '--db-only --code-only --category --label --keep-days --wait' ;;
+    backup) echo '--db-only --code-only --category --label --keep-days --reread --wait' ;;
     list) echo '--size --category' ;;
     verify) echo '--timestamp --depth --latest --sample' ;;
     cleanup) echo '--dry-run --wait' ;;

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* From which archive members may be copied, and which times are relied upon. Whatever is in doubt
+ * is read. */
+#include "source/codebase_previous.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/report.h"
+#include "os/ctimes.h"
+#include "os/file.h"
+#include "source/codebase_follow.h"
+
+/* Before a backup begins: what was changed within this time may have changed again after it was
+ * read, without another time. Some file systems count whole seconds. */
+#define SETTLED_US 2000000
+
+char *jbi_codebase_recipe(const struct source_job *job)
+{
+    static const char *const levels[] = {"fast", "balanced", "best"};
+    return jbi_arena_printf(job->arena, "jbackup %s, %s, %s, user %u", JBACKUP_VERSION,
+                            jbi_gzip_library(job->compression), levels[job->compression],
+                            (unsigned)geteuid());
+}
+
+static int open_artifact(int category_fd, const struct artifact *artifact, int *out,
+                         struct jb_error *err)
+{
+    struct stat st;
+    int code = jbi_open_regular(category_fd, artifact->path, out, err);
+    if (code == JB_OK && (fstat(*out, &st) < 0 || (uint64_t)st.st_size != artifact->size))
+        code = jbi_fail(err, JB_ECORRUPT, "\"%s\" does not have the size in the manifest",
+                        artifact->path);
+    return code;
+}
+
+static int open_both(struct codebase_before *before, const struct codebase_previous *from,
+                     struct jb_error *err)
+{
+    struct previous *previous = &before->previous;
+    int code = open_artifact(from->category_fd, from->archive, &before->archive_fd, err);
+    if (code == JB_OK)
+        code = open_artifact(from->category_fd, from->index, &before->index_fd, err);
+    if (code == JB_OK)
+        code = jbi_follow_check_index(before->index_fd, from->index, err);
+    previous->archive_fd = before->archive_fd;
+    previous->name = from->archive->path;
+    previous->before_us = from->created_us - SETTLED_US;
+    previous->only_compare = from->only_compare;
+    return code < 0 ? code : jbi_previous_open(previous, before->index_fd, from->index->path, err);
+}
+
+int jbi_before_begin(struct codebase_before *before, const struct codebase_previous *from,
+                     const struct source_job *job, const char *recipe, struct jb_error *err)
+{
+    struct jb_error why = {0};
+    *before = (struct codebase_before){.archive_fd = -1, .index_fd = -1};
+    if (from == NULL || from->archive->recipe == NULL ||
+        (!from->only_compare && strcmp(from->archive->recipe, recipe) != 0))
+        return 0;
+    int code = open_both(before, from, &why);
+    if (code == JB_OK)
+        return 1;
+    if (code == JB_ENOMEM)
+        return jbi_fail_memory(err);
+    jbi_finding(job->report, JB_WARNING, from->archive->path, "nothing was copied from it: %s",
+                why.text);
+    jbi_finding_hint(job->report, "\"jbackup verify\" tells what is the matter with it");
+    return 0;
+}
+
+void jbi_before_end(struct codebase_before *before)
+{
+    jbi_previous_close(&before->previous);
+    if (before->archive_fd >= 0)
+        close(before->archive_fd);
+    if (before->index_fd >= 0)
+        close(before->index_fd);
+}
+
+bool jbi_before_is_relied_upon(struct codebase_before *before, int dir_fd, dev_t device)
+{
+    if (!before->has_device || before->device != device) {
+        struct stat st;
+        before->has_device = true;
+        before->device = device;
+        before->is_relied_upon =
+            fstat(dir_fd, &st) == 0 && st.st_dev == device && jbi_has_ctimes(dir_fd);
+    }
+    return before->is_relied_upon;
+}

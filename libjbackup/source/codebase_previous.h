@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef JBI_SOURCE_CODEBASE_PREVIOUS_H
+#define JBI_SOURCE_CODEBASE_PREVIOUS_H
+
+#include "archive/previous.h"
+#include "source/codebase.h"
+
+/* The archive before, open. */
+struct codebase_before {
+    struct previous previous;
+    int archive_fd, index_fd;
+    dev_t device; /* that was asked of last */
+    bool has_device, is_relied_upon;
+};
+
+/* How an archive is made, as struct artifact keeps it: with another recipe the same tree would not
+ * give the same bytes, or not the same files could be read. NULL if out of memory. */
+char *jbi_codebase_recipe(const struct source_job *job);
+
+/* 1; or 0: there is none from which anything could be copied, which is a finding where it should
+ * be. Ended in any case. */
+int jbi_before_begin(struct codebase_before *before, const struct codebase_previous *from,
+                     const struct source_job *job, const char *recipe, struct jb_error *err);
+void jbi_before_end(struct codebase_before *before);
+
+/* Whether the times of what lies in the open folder, on this device, tell that it is unchanged. */
+bool jbi_before_is_relied_upon(struct codebase_before *before, int dir_fd, dev_t device);
+
+#endif
