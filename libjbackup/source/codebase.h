@@ -10,7 +10,8 @@ struct codebase_previous {
     int category_fd;
     const struct artifact *archive, *index;
     int64_t created_us; /* before it looked at any file */
-    bool only_compare;  /* all is read; what differs, though it looks unchanged, is an ERROR finding */
+    bool only_compare;  /* all is read; what differs, though it looks unchanged, is an ERROR finding
+                         */
 };
 
 /* A tree of files. Its artifacts are the archive and its index. */
