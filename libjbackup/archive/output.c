@@ -13,6 +13,7 @@
 #include "os/file.h"
 
 #define WRITEBACK_STEP (16u << 20)
+#define COPY_STEP      (64u << 10)
 
 int jbi_output_begin(struct archive_output *output, int archive_fd, int index_fd,
                      enum compression compression, struct jb_error *err)
@@ -42,7 +43,8 @@ void jbi_output_free(struct archive_output *output)
 static void count_written(struct members_totals *totals, struct digest *sum,
                           const unsigned char *packed, size_t len, uint32_t crc32, size_t raw_len)
 {
-    jbi_digest_add(sum, packed, len);
+    if (sum != NULL)
+        jbi_digest_add(sum, packed, len);
     totals->crc32 = jbi_crc32_join(totals->crc32, crc32, len);
     totals->size += len;
     totals->raw_size += raw_len;
@@ -137,27 +139,84 @@ static bool is_expected_row(const struct archive_output *output, const struct gr
            (got->packed == want->packed && got->raw == want->raw && got->crc32 == want->crc32);
 }
 
+/* Copies the first bytes of the archive before: without reading them where the file system shares
+ * blocks. */
+static int copy_range(const struct archive_output *output, struct jb_error *err)
+{
+    unsigned char buffer[COPY_STEP];
+    off_t at = 0, end = (off_t)output->archive.size;
+    while (at < end) {
+        size_t left = (size_t)(end - at), want = left < sizeof buffer ? left : sizeof buffer;
+        if (copy_file_range(output->same->archive_fd, &at, output->archive_fd, NULL, left, 0) > 0)
+            continue;
+        if (jbi_pread_full(output->same->archive_fd, buffer, want, (uint64_t)at) != (ssize_t)want ||
+            jbi_write_full(output->archive_fd, buffer, want) < 0)
+            return jbi_fail_errno(err, JB_EIO, "cannot copy from the archive before");
+        at += (off_t)want;
+    }
+    return JB_OK;
+}
+
+/* The archive differs from the one before from here on: writes what was the same so far, and reads
+ * it back for its digest. */
+static int catch_up(struct archive_output *output, struct jb_error *err)
+{
+    unsigned char buffer[COPY_STEP];
+    uint32_t crc32 = 0;
+    int code = copy_range(output, err);
+    output->same = NULL;
+    for (uint64_t at = 0; code == JB_OK && at < output->archive.size;) {
+        uint64_t left = output->archive.size - at;
+        size_t want = left < sizeof buffer ? (size_t)left : sizeof buffer;
+        if (jbi_pread_full(output->archive_fd, buffer, want, at) != (ssize_t)want)
+            return jbi_fail_errno(err, JB_EIO, "cannot read back the code archive");
+        jbi_digest_add(output->archive_sum, buffer, want);
+        crc32 = jbi_crc32(crc32, buffer, want);
+        at += want;
+    }
+    return code == JB_OK && crc32 != output->archive.crc32 ? copy_damaged(output, err) : code;
+}
+
+/* Nothing is written as long as it would be what the archive before has at the same place. */
+static int piece_write(struct archive_output *output, const struct piece *piece,
+                       struct jb_error *err)
+{
+    const struct group_copy *copy = &((const struct group *)piece->cargo)->copy;
+    int code = JB_OK;
+    if (output->same != NULL && (copy->fd < 0 || copy->offset != output->archive.size))
+        code = catch_up(output, err);
+    if (code < 0 || output->same != NULL)
+        return code;
+    if (jbi_write_full(output->archive_fd, piece->packed, piece->packed_len) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot write the code archive");
+    return JB_OK;
+}
+
 int jbi_output_member(struct archive_output *output, struct piece *piece, struct jb_error *err)
 {
     const struct group *group = piece->cargo;
     if (piece->packed_len == 0)
         return group->copy.fd >= 0 ? copy_damaged(output, err) : jbi_fail_memory(err);
-    if (jbi_write_full(output->archive_fd, piece->packed, piece->packed_len) < 0)
-        return jbi_fail_errno(err, JB_EIO, "cannot write the code archive");
+    int code = piece_write(output, piece, err);
+    if (code < 0)
+        return code;
     piece->offset = output->archive.size;
     row_add(output, piece);
     if (!is_expected_row(output, group))
         return copy_damaged(output, err);
-    count_written(&output->archive, output->archive_sum, piece->packed, piece->packed_len,
-                  piece->crc32, piece->raw_len);
+    count_written(&output->archive, output->same ? NULL : output->archive_sum, piece->packed,
+                  piece->packed_len, piece->crc32, piece->raw_len);
     output->copied += group->copy.fd >= 0 ? piece->packed_len : 0;
-    write_back(output);
+    if (output->same == NULL)
+        write_back(output);
     return index_add(output, piece, err);
 }
 
 int jbi_output_end(struct archive_output *output, struct jb_error *err)
 {
     int code = index_flush(output, err);
+    if (code == JB_OK && output->same != NULL && output->archive.size != output->same->archive_size)
+        code = catch_up(output, err);
     jbi_digest_end(output->archive_sum, output->archive.sha256);
     jbi_digest_end(output->index_sum, output->index.sha256);
     return code;

@@ -5,6 +5,7 @@
 #include "archive/index.h"
 #include "archive/members.h"
 #include "archive/piece.h"
+#include "archive/previous.h"
 #include "base/text.h"
 
 /* Where finished members of an archive go, and the lines of its index with them. */
@@ -17,7 +18,9 @@ struct archive_output {
     struct index_row row; /* the members of a large file, or one */
     uint64_t written_back;
     struct members_totals archive, index;
-    uint64_t copied;      /* bytes of members that were copied */
+    const struct previous *same; /* all so far stands there at the same place, and is not written;
+                                    NULL: it differs, or there is none */
+    uint64_t copied;             /* bytes of members that were copied */
     bool is_copy_damaged; /* after JB_ECORRUPT: the archive before is not what its index says */
     void (*differs)(void *user, const char *path); /* the content is not what was expected */
     void *user;

@@ -13,6 +13,7 @@
  */
 struct previous {
     int archive_fd;
+    uint64_t archive_size;
     const char *name;  /* of the archive, for error texts */
     int64_t before_us; /* an entry with a time from there on may have changed within that time */
     bool only_compare; /* nothing is copied: what was read is held against the index */

@@ -416,5 +416,6 @@ int jbi_archive_end(struct archive_writer *writer, struct archive_totals *totals
     totals->archive = writer->output.archive;
     totals->index = writer->output.index;
     totals->copied = writer->output.copied;
+    totals->is_same = writer->output.same != NULL;
     return code;
 }

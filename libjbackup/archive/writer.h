@@ -45,6 +45,7 @@ struct archive_outcome {
 struct archive_totals {
     struct members_totals archive, index;
     uint64_t copied; /* bytes of the archive that were copied from the one before */
+    bool is_same;    /* it is that one, byte for byte, and was not written; sha256 is not set */
 };
 
 /* The archive goes to archive_fd, the index to index_fd; neither is fsynced or closed. */

@@ -16,6 +16,7 @@ void jbi_archive_follow(struct archive_writer *writer, struct previous *previous
                         void (*differs)(void *user, const char *path), void *user)
 {
     writer->previous = previous;
+    writer->output.same = previous->only_compare ? NULL : previous;
     writer->output.differs = differs;
     writer->output.user = user;
 }

@@ -85,7 +85,8 @@ struct artifact {
     uint32_t crc32;    /* of the stored bytes, to read them back before publishing; not kept */
     uint64_t raw_size; /* bytes before compression */
     int64_t duration_ms;
-    bool linked; /* a hard link of the previous backup's file; not kept in the manifest */
+    bool linked; /* a hard link of the previous backup's file, read and found whole; not kept in the
+                    manifest */
 
     /* Databases: ARTIFACT_SQLITE, ARTIFACT_POSTGRESQL */
     const char *server_version;

@@ -106,6 +106,8 @@ int jbi_staging_link_equal(struct repository *repository, int staging_fd, struct
         return JB_OK;
     for (size_t i = 0; i < manifest->artifact_count; i++) {
         struct artifact *artifact = &manifest->artifacts[i];
+        if (artifact->linked) /* by its source */
+            continue;
         const struct artifact *old = counterpart(previous, artifact);
         if (old == NULL)
             continue;

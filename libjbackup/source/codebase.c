@@ -31,7 +31,12 @@ static int make_file(int dir_fd, const char *name, struct jb_error *err)
     return fd < 0 ? jbi_fail_errno(err, JB_EIO, "cannot make \"%s\"", name) : fd;
 }
 
-static int write_archive(struct capture *capture, int root_fd, int archive_fd, int index_fd,
+/* What a capture works with: the folder that it writes into, the tree, and both files, open. */
+struct staged {
+    int category_fd, root_fd, archive_fd, index_fd;
+};
+
+static int write_archive(struct capture *capture, const struct staged *to,
                          struct archive_totals *totals, struct jb_error *err)
 {
     const struct source_job *job = capture->job;
@@ -42,24 +47,24 @@ static int write_archive(struct capture *capture, int root_fd, int archive_fd, i
         .step = "code",
         .name = capture->archive->path,
     };
-    int code = jbi_archive_begin(&capture->writer, archive_fd, index_fd, &options, err);
+    int code = jbi_archive_begin(&capture->writer, to->archive_fd, to->index_fd, &options, err);
     if (code < 0)
         return code;
     if (capture->before != NULL)
         jbi_archive_follow(capture->writer, &capture->before->previous, say_differs, capture);
-    code = jbi_capture_tree(capture, root_fd, err);
+    code = jbi_capture_tree(capture, to->root_fd, err);
     if (code == JB_OK)
         code = jbi_archive_end(capture->writer, totals, err);
     capture->copy_failed = jbi_archive_copy_failed(capture->writer);
     jbi_archive_free(capture->writer);
-    if (code == JB_OK && (fsync(archive_fd) < 0 || fsync(index_fd) < 0))
+    if (code == JB_OK && (fsync(to->archive_fd) < 0 || fsync(to->index_fd) < 0))
         code = jbi_fail_errno(err, JB_EIO, "cannot write the code archive to disk");
     return code;
 }
 
 /* What is copied may turn out to be damaged only when much has been written: then all begins anew,
  * and all is read. */
-static int write_copying(struct capture *capture, int root_fd, int archive_fd, int index_fd,
+static int write_copying(struct capture *capture, const struct staged *to,
                          struct archive_totals *totals, struct jb_error *err)
 {
     const struct source_job *job = capture->job;
@@ -70,7 +75,7 @@ static int write_copying(struct capture *capture, int root_fd, int archive_fd, i
     if (trial.report == NULL)
         return jbi_fail_memory(err);
     capture->job = &trial;
-    int code = write_archive(capture, root_fd, archive_fd, index_fd, totals, &why);
+    int code = write_archive(capture, to, totals, &why);
     capture->job = job;
     if (!capture->copy_failed) {
         jbi_report_merge(job->report, trial.report, "");
@@ -85,23 +90,28 @@ static int write_copying(struct capture *capture, int root_fd, int archive_fd, i
     jbi_finding_hint(job->report, "\"jbackup verify\" tells what is the matter with it");
     *capture->archive = made;
     capture->before = NULL;
-    if (ftruncate(archive_fd, 0) < 0 || ftruncate(index_fd, 0) < 0 ||
-        lseek(archive_fd, 0, SEEK_SET) < 0 || lseek(index_fd, 0, SEEK_SET) < 0)
+    if (ftruncate(to->archive_fd, 0) < 0 || ftruncate(to->index_fd, 0) < 0 ||
+        lseek(to->archive_fd, 0, SEEK_SET) < 0 || lseek(to->index_fd, 0, SEEK_SET) < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot write the code archive anew");
-    return write_archive(capture, root_fd, archive_fd, index_fd, totals, err);
+    return write_archive(capture, to, totals, err);
 }
 
-static int write_from(struct capture *capture, int root_fd, int archive_fd, int index_fd,
+static int write_from(struct capture *capture, const struct staged *to,
                       struct archive_totals *totals, struct jb_error *err)
 {
     struct codebase_before before;
-    const struct artifact *archive = capture->archive;
-    int code =
-        jbi_before_begin(&before, capture->source->previous, capture->job, archive->recipe, err);
+    struct artifact *archive = capture->archive;
+    const struct codebase_previous *from = capture->source->previous;
+    int code = jbi_before_begin(&before, from, capture->job, archive->recipe, err);
     capture->before = code == 1 ? &before : NULL;
     if (code >= 0)
-        code = code == 1 ? write_copying(capture, root_fd, archive_fd, index_fd, totals, err)
-                         : write_archive(capture, root_fd, archive_fd, index_fd, totals, err);
+        code = code == 1 ? write_copying(capture, to, totals, err)
+                         : write_archive(capture, to, totals, err);
+    if (code == JB_OK && totals->is_same) {
+        memcpy(totals->archive.sha256, from->archive->sha256, sizeof totals->archive.sha256);
+        code = jbi_before_put(&before, from, to->category_fd, archive->path, to->archive_fd,
+                              &archive->linked, err);
+    }
     jbi_before_end(&before);
     return code;
 }
@@ -144,7 +154,8 @@ static int codebase_capture(const void *config, const struct source_job *job, in
     scope_fd int index_fd = archive_fd < 0 ? archive_fd : make_file(category_fd, index->path, err);
     if (index_fd < 0)
         return index_fd;
-    int code = write_from(&capture, root_fd, archive_fd, index_fd, &totals, err);
+    const struct staged to = {category_fd, root_fd, archive_fd, index_fd};
+    int code = write_from(&capture, &to, &totals, err);
     if (code < 0)
         return code;
     artifact_fill(archive, &totals.archive);

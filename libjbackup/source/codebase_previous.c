@@ -3,6 +3,8 @@
  * is read. */
 #include "source/codebase_previous.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +17,8 @@
 /* Before a backup begins: what was changed within this time may have changed again after it was
  * read, without another time. Some file systems count whole seconds. */
 #define SETTLED_US 2000000
+
+#define LINK_NAME ".same"
 
 char *jbi_codebase_recipe(const struct source_job *job)
 {
@@ -45,6 +49,7 @@ static int open_both(struct codebase_before *before, const struct codebase_previ
     if (code == JB_OK)
         code = jbi_follow_check_index(before->index_fd, from->index, err);
     previous->archive_fd = before->archive_fd;
+    previous->archive_size = from->archive->size;
     previous->name = from->archive->path;
     previous->before_us = from->created_us - SETTLED_US;
     previous->only_compare = from->only_compare;
@@ -77,6 +82,41 @@ void jbi_before_end(struct codebase_before *before)
         close(before->archive_fd);
     if (before->index_fd >= 0)
         close(before->index_fd);
+}
+
+/* Puts a link to the open file in the place of the other; false: nothing was changed. */
+static bool link_over(const struct codebase_before *before, const struct codebase_previous *from,
+                      int dir_fd, const char *name)
+{
+    struct stat linked, open;
+    if (linkat(from->category_fd, from->archive->path, dir_fd, LINK_NAME, 0) < 0)
+        return false;
+    bool ok = fstatat(dir_fd, LINK_NAME, &linked, AT_SYMLINK_NOFOLLOW) == 0 &&
+              fstat(before->archive_fd, &open) == 0 && linked.st_ino == open.st_ino &&
+              linked.st_dev == open.st_dev && renameat(dir_fd, LINK_NAME, dir_fd, name) == 0;
+    if (!ok)
+        unlinkat(dir_fd, LINK_NAME, 0);
+    return ok;
+}
+
+int jbi_before_put(const struct codebase_before *before, const struct codebase_previous *from,
+                   int dir_fd, const char *name, int archive_fd, bool *is_linked,
+                   struct jb_error *err)
+{
+    unsigned char buffer[64 * 1024];
+    uint64_t at = 0;
+    ssize_t got;
+    *is_linked = link_over(before, from, dir_fd, name);
+    if (*is_linked)
+        return JB_OK;
+    while ((got = jbi_pread_full(before->archive_fd, buffer, sizeof buffer, at)) > 0) {
+        if (jbi_write_full(archive_fd, buffer, (size_t)got) < 0)
+            return jbi_fail_errno(err, JB_EIO, "cannot write the code archive");
+        at += (uint64_t)got;
+    }
+    if (got < 0 || fsync(archive_fd) < 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot copy \"%s\"", from->archive->path);
+    return JB_OK;
 }
 
 bool jbi_before_is_relied_upon(struct codebase_before *before, int dir_fd, dev_t device)

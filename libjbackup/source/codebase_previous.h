@@ -23,6 +23,12 @@ int jbi_before_begin(struct codebase_before *before, const struct codebase_previ
                      const struct source_job *job, const char *recipe, struct jb_error *err);
 void jbi_before_end(struct codebase_before *before);
 
+/* Puts the archive before in the place of the file of this name in the folder, open and empty: as a
+ * hard link, or as a copy where the file system refuses that. */
+int jbi_before_put(const struct codebase_before *before, const struct codebase_previous *from,
+                   int dir_fd, const char *name, int archive_fd, bool *is_linked,
+                   struct jb_error *err);
+
 /* Whether the times of what lies in the open folder, on this device, tell that it is unchanged. */
 bool jbi_before_is_relied_upon(struct codebase_before *before, int dir_fd, dev_t device);
 
