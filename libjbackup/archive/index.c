@@ -9,6 +9,7 @@
 
 #include "adapter/gzip.h"
 #include "adapter/json.h"
+#include "archive/index_quick.h"
 #include "archive/untar.h"
 #include "base/arena.h"
 #include "base/error.h"
@@ -50,32 +51,57 @@ static void add_name(struct text *out, const char *key, const char *name)
     jbi_text_add(out, "\"", 1);
 }
 
+/* What stands before a number, and the number: a printf of them all takes much longer. */
+static void add_number(struct text *out, const char *before, uint64_t value)
+{
+    char digits[24];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    jbi_text_adds(out, before);
+    jbi_text_add(out, digits + at, sizeof digits - at);
+}
+
+static void add_time(struct text *out, const char *before, int64_t s)
+{
+    jbi_text_adds(out, before);
+    add_number(out, s < 0 ? "-" : "", s < 0 ? -(uint64_t)s : (uint64_t)s);
+}
+
 void jbi_index_line(struct text *out, const struct index_entry *entry)
 {
     jbi_text_add(out, "{", 1);
     add_name(out, "path", entry->path);
-    jbi_text_addf(out,
-                  ",\"type\":\"%s\",\"size\":%llu,\"mode\":%u,\"uid\":%llu,\"gid\":%llu,"
-                  "\"mtime\":%lld,\"mtime_ns\":%u,\"ctime\":%lld,\"ctime_ns\":%u,\"inode\":%llu,"
-                  "\"device\":%llu",
-                  type_names[entry->type], (unsigned long long)entry->size, entry->mode,
-                  (unsigned long long)entry->uid, (unsigned long long)entry->gid,
-                  (long long)entry->mtime_s, entry->mtime_ns, (long long)entry->ctime_s,
-                  entry->ctime_ns, (unsigned long long)entry->inode,
-                  (unsigned long long)entry->device);
+    jbi_text_addf(out, ",\"type\":\"%s\"", type_names[entry->type]);
+    add_number(out, ",\"size\":", entry->size);
+    add_number(out, ",\"mode\":", entry->mode);
+    add_number(out, ",\"uid\":", entry->uid);
+    add_number(out, ",\"gid\":", entry->gid);
+    add_time(out, ",\"mtime\":", entry->mtime_s);
+    add_number(out, ",\"mtime_ns\":", entry->mtime_ns);
+    add_time(out, ",\"ctime\":", entry->ctime_s);
+    add_number(out, ",\"ctime_ns\":", entry->ctime_ns);
+    add_number(out, ",\"inode\":", entry->inode);
+    add_number(out, ",\"device\":", entry->device);
     if (entry->sha256[0] != '\0')
         jbi_text_addf(out, ",\"sha256\":\"%s\"", entry->sha256);
     if (entry->link != NULL) {
         jbi_text_add(out, ",", 1);
         add_name(out, "link", entry->link);
     }
-    jbi_text_addf(out, ",\"offset\":%llu,\"member\":[%llu,%llu]", (unsigned long long)entry->offset,
-                  (unsigned long long)entry->member, (unsigned long long)entry->member_skip);
+    add_number(out, ",\"offset\":", entry->offset);
+    add_number(out, ",\"member\":[", entry->member);
+    add_number(out, ",", entry->member_skip);
+    jbi_text_add(out, "]", 1);
     if (entry->span > 0)
-        jbi_text_addf(out, ",\"span\":%llu", (unsigned long long)entry->span);
-    if (entry->row.packed > 0)
-        jbi_text_addf(out, ",\"row\":[%llu,%llu,%u]", (unsigned long long)entry->row.packed,
-                      (unsigned long long)entry->row.raw, entry->row.crc32);
+        add_number(out, ",\"span\":", entry->span);
+    if (entry->row.packed > 0) {
+        add_number(out, ",\"row\":[", entry->row.packed);
+        add_number(out, ",", entry->row.raw);
+        add_number(out, ",", entry->row.crc32);
+        jbi_text_add(out, "]", 1);
+    }
     jbi_text_add(out, "}\n", 2);
 }
 
@@ -281,6 +307,11 @@ static bool get_copying(const struct json *object, struct index_entry *entry)
     return true;
 }
 
+static bool is_link(const struct index_entry *entry)
+{
+    return entry->type == TAR_SYMLINK || entry->type == TAR_HARDLINK;
+}
+
 /* Everything of the object; the entry's texts go to the arena. */
 static bool entry_parse(const struct json *object, struct arena *arena, struct index_entry *entry)
 {
@@ -301,17 +332,20 @@ static bool entry_parse(const struct json *object, struct arena *arena, struct i
         !jbi_json_int(jbi_json_at(member, 0), &member_at) || member_at < 0 ||
         !jbi_json_int(jbi_json_at(member, 1), &member_skip) || member_skip < 0)
         return false;
-    bool is_root = entry->type == TAR_FOLDER && strcmp(entry->path, ".") == 0;
-    bool is_link = entry->type == TAR_SYMLINK || entry->type == TAR_HARDLINK;
-    if (is_link)
+    if (is_link(entry))
         entry->link = get_name(arena, object, "link", "link_hex");
     entry->mode = (unsigned)mode;
     entry->member = (uint64_t)member_at;
     entry->member_skip = (uint64_t)member_skip;
-    return (is_root || jbi_is_safe_path(entry->path)) && jbi_is_path_length(entry->path) &&
-           (!is_link || (entry->link != NULL && jbi_is_path_length(entry->link))) &&
-           (entry->type != TAR_FILE || get_sha256(object, entry->sha256)) &&
+    return (entry->type != TAR_FILE || get_sha256(object, entry->sha256)) &&
            get_copying(object, entry);
+}
+
+static bool has_safe_names(const struct index_entry *entry)
+{
+    bool is_root = entry->type == TAR_FOLDER && strcmp(entry->path, ".") == 0;
+    return (is_root || jbi_is_safe_path(entry->path)) && jbi_is_path_length(entry->path) &&
+           (!is_link(entry) || (entry->link != NULL && jbi_is_path_length(entry->link)));
 }
 
 int jbi_index_parse(struct index_reader *reader, const char *line, size_t len,
@@ -319,10 +353,12 @@ int jbi_index_parse(struct index_reader *reader, const char *line, size_t len,
 {
     scope_json *object = NULL;
     struct jb_error why = {0};
+    jbi_arena_free(&reader->arena);
+    if (jbi_index_quick(line, len, &reader->arena, entry) && has_safe_names(entry))
+        return 1;
     if (jbi_json_parse(&object, line, len, "a line", &why) < 0)
         return damaged(reader, why.text, err);
-    jbi_arena_free(&reader->arena);
-    if (!entry_parse(object, &reader->arena, entry))
+    if (!entry_parse(object, &reader->arena, entry) || !has_safe_names(entry))
         return damaged(reader, "a line does not describe an entry", err);
     return 1;
 }

@@ -137,6 +137,76 @@ static int parse(const char *line, struct jb_error *err)
     return code;
 }
 
+static bool is_text_equal(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Lines in the form in which they are written are read without the JSON parser, which a space at
+ * the beginning calls in: both must find the same, or the same damage. */
+static void compare_ways(const char *line, size_t len)
+{
+    char spaced[1024] = " ";
+    struct index_reader *quick = open_index(-1), *slow = open_index(-1);
+    struct index_entry a = {0}, b = {0};
+    REQUIRE(len + 1 < sizeof spaced);
+    memcpy(spaced + 1, line, len);
+    int code = jbi_index_parse(quick, line, len, &a, NULL);
+    CHECK(code == jbi_index_parse(slow, spaced, len + 1, &b, NULL));
+    if (code == 1) {
+        CHECK(is_text_equal(a.path, b.path) && is_text_equal(a.link, b.link));
+        CHECK_TEXT(a.sha256, b.sha256);
+        CHECK(a.type == b.type && a.size == b.size && a.mode == b.mode && a.uid == b.uid);
+        CHECK(a.gid == b.gid && a.mtime_s == b.mtime_s && a.mtime_ns == b.mtime_ns);
+        CHECK(a.ctime_s == b.ctime_s && a.ctime_ns == b.ctime_ns && a.inode == b.inode);
+        CHECK(a.device == b.device && a.offset == b.offset && a.member == b.member);
+        CHECK(a.member_skip == b.member_skip && a.span == b.span);
+        CHECK(a.row.packed == b.row.packed && a.row.raw == b.row.raw);
+        CHECK(a.row.crc32 == b.row.crc32);
+    }
+    jbi_index_close(quick);
+    jbi_index_close(slow);
+}
+
+static void both_ways_of_reading_a_line_agree(void)
+{
+    static const char others[] = "0-\"\\}],.:a\x01\x80\n ";
+    const struct index_entry kinds[] = {
+        {.type = TAR_FILE,
+         .path = "a/b",
+         .size = 5,
+         .mode = 0644,
+         .mtime_s = -5,
+         .mtime_ns = 999999999,
+         .ctime_s = 1700000000,
+         .inode = 7,
+         .device = 3,
+         .offset = 512,
+         .member = 9,
+         .span = 1024,
+         .row = {100, 2048, UINT32_MAX},
+         .sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"},
+        {.type = TAR_HARDLINK, .path = "c", .link = "a/b", .device = 3},
+        {.type = TAR_FOLDER, .path = ".", .uid = INT64_MAX, .span = 512},
+        {.type = TAR_FIFO, .path = "../up", .device = 999999999999999999},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        scope_text line = {0};
+        jbi_index_line(&line, &kinds[i]);
+        REQUIRE(!line.failed);
+        compare_ways(line.at, line.len - 1);
+        for (size_t at = 0; at + 1 < line.len; at++) {
+            char was = line.at[at];
+            for (const char *other = others; *other != '\0'; other++) {
+                line.at[at] = *other;
+                compare_ways(line.at, line.len - 1);
+            }
+            line.at[at] = was;
+            compare_ways(line.at, at);
+        }
+    }
+}
+
 #define REST                                                                                       \
     "\"size\":0,\"mode\":0,\"uid\":0,\"gid\":0,\"mtime\":0,\"mtime_ns\":0,\"ctime\":0,"            \
     "\"ctime_ns\":0,\"inode\":0,\"offset\":0,\"member\":[0,0]}"
@@ -276,6 +346,7 @@ int main(void)
     RUN(lines_are_read_back_the_same);
     RUN(finds_what_lies_below);
     RUN(hostile_lines_are_damage);
+    RUN(both_ways_of_reading_a_line_agree);
     RUN(a_damaged_file_is_noticed_at_any_byte);
     RUN(a_line_may_go_over_members_but_has_an_end);
     return check_end();
