@@ -170,6 +170,8 @@ int jb_schedule_install(jb_project *project, const struct jb_schedule_options *o
     int code = begin(&in, project, &wanted, options, err);
     if (code == JB_OK)
         code = jbi_install_plan(&in, wanted.force != 0, err);
+    if (code == JB_OK)
+        code = jbi_install_check_times(&in, err);
     if (code == JB_OK && !wanted.dry_run)
         code = check_systemd(&in, err);
     if (code == JB_OK)

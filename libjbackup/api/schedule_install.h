@@ -28,6 +28,8 @@ struct installation {
 
 /* Decides what becomes of each; a foreign one is JB_EINVAL. */
 int jbi_install_plan(struct installation *in, bool force, struct jb_error *err);
+/* Asks systemd's own parser for each schedule's time; JB_EINVAL names the schedule. */
+int jbi_install_check_times(struct installation *in, struct jb_error *err);
 /* Holds the texts that are to be there against systemd's own parser. */
 int jbi_install_check(struct installation *in, struct jb_error *err);
 /* Writes, enables, removes; puts all back if any of it fails. *changed is how many units. */

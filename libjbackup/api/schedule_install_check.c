@@ -69,6 +69,27 @@ static bool can_ask(const struct installation *in)
     return in->place.manager == SYSTEMD_SYSTEM || getenv("XDG_RUNTIME_DIR") != NULL;
 }
 
+int jbi_install_check_times(struct installation *in, struct jb_error *err)
+{
+    for (enum schedule i = SCHEDULE_DAILY; i < SCHEDULE_COUNT; i++) {
+        const struct schedule_entry *entry = &in->project->schedules[i];
+        const char *normalized, *next;
+        struct jb_error why = {0};
+        if (!entry->is_on || entry->at == NULL)
+            continue;
+        int code = jbi_systemd_calendar(entry->at, &in->arena, &normalized, &next, &why);
+        if (code == JB_EUNSUPPORTED) /* the units are not checked either, which is said there */
+            return JB_OK;
+        if (code == JB_OK)
+            continue;
+        jbi_fail(err, code, "schedule \"%s\": %s", jbi_schedule_name(i), why.text);
+        jbi_hint(err, "in \"schedule\" of jbackup.json, e.g. \"02:00\" or \"Sun *-*-* 03:00\"; "
+                      "\"systemd-analyze calendar EXPRESSION\" tries one");
+        return code;
+    }
+    return JB_OK;
+}
+
 int jbi_install_check(struct installation *in, struct jb_error *err)
 {
     const char *tmp = getenv("TMPDIR");

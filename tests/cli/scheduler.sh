@@ -34,6 +34,11 @@ expect 2 "no such tools" install --dry-run --tools "$scratch"
 said "which is missing is said" 'jbackup-scheduler'
 configure '"daily": "nonsense"'
 expect 2 "a time that is none" install --dry-run
+said "its schedule is named" '^jbackup-scheduler: schedule "daily": "nonsense" is no time of systemd: Failed to parse'
+said "where it stands, and what tries one" '^hint: in "schedule" of jbackup.json.*systemd-analyze calendar'
+configure '"weekly": "25:99"'
+expect 2 "a time of day that is none, whether systemd runs or not" install
+said "that one is named" 'schedule "weekly": "25:99"'
 configure ''
 
 # ---- cron ----
