@@ -102,7 +102,7 @@ check "passed is green" grep -q $'\033\[32mpassed' "$scratch/terminal"
 for columns in 80 120; do
     on_terminal --slowly $columns test --test integrity --depth bytes
     check "$columns columns: a bar, how fast and how long still" grep -Eq \
-        $'\r[a-z ]+ [ 0-9]{3}% \\[[# ]+\\] [0-9.]+ .?B of [0-9.]+ MB  [0-9.]+ .B/s  0:[0-9]{2} left\033' \
+        $'\r[a-z ]+ [ 0-9]{3}% \\[[# ]+\\] [0-9.]+ .?B of [0-9.]+ MB  [0-9.]+ .B/s  [0-9]+:[0-9]{2} left\033' \
         "$scratch/terminal"
     check "$columns columns: none is as wide as the terminal" narrower $columns
 done

@@ -7,7 +7,7 @@
 #   expect_verify STATUS NAME ...   runs jv and checks its exit status
 #   expect_failed NAME TESTS OPTION...   runs all tests; those that failed must be TESTS exactly
 #   because TEST PATTERN        an ERROR finding of that test, in the last expect_failed, matches
-#   interrupt DELAY ARGUMENT... runs jv, sends it SIGINT after so many seconds, and sets $status,
+#   interrupt DELAY ARGUMENT... runs jv, sends it SIGINT so many seconds after it catches that, and sets $status,
 #                               $took_ms, and $left: the processes of its session still there
 #   make_shell FOLDER           the project's own backup.sh; it finds jbackup on PATH
 verify=$build/tools/jbackup-verify
@@ -72,11 +72,21 @@ because() {
     fi
 }
 
+# Whether it has said what it does at SIGINT, or has ended.
+catches_signals() {
+    local caught
+    caught=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status" 2>/dev/null)
+    [[ -z $caught || $((0x$caught & 2)) -ne 0 ]]
+}
+
 interrupt() {
     local delay=$1 pid began
     shift
     setsid env --default-signal=INT "$verify" --project "$app" --quiet "$@" >"$out" 2>"$err" &
     pid=$!
+    until catches_signals $pid; do
+        sleep 0.01
+    done
     sleep "$delay"
     began=$(date +%s%3N)
     kill -INT $pid 2>/dev/null

@@ -2,7 +2,8 @@
 """Runs a program on a terminal of its own, and prints what it wrote there.
 
     terminal.py COLUMNS PROGRAM ARGUMENT...   ends with the program's status
-    terminal.py --slowly COLUMNS ...          the same, but stops it most of the time
+    terminal.py --slowly COLUMNS ...          the same, but stops it most of the time, and for longer
+                                              after what it first wrote there
     terminal.py --widths COLUMNS FILE         fails if a drawn progress bar in FILE is as wide"""
 import fcntl
 import os
@@ -17,13 +18,13 @@ import time
 
 
 WORK_S, PAUSE_S = 0.003, 0.04
+LONG_PAUSES, LONG_PAUSE_S = 3, 1.1  # after it a step has lasted long enough to tell its pace
 
 
-def slow_down(pid):
-    """Lets it work for a moment, then not for a longer one."""
+def stop(pid, seconds):
     try:
         os.kill(pid, signal.SIGSTOP)
-        time.sleep(PAUSE_S)
+        time.sleep(seconds)
         os.kill(pid, signal.SIGCONT)
     except ProcessLookupError:
         pass
@@ -35,9 +36,10 @@ def run(columns, command, is_slow=False):
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         os.environ["TERM"] = "xterm"
         os.execv(command[0], command)
+    long_pauses = LONG_PAUSES if is_slow else 0
     while True:
         while is_slow and not select.select([terminal], [], [], WORK_S)[0]:
-            slow_down(pid)
+            stop(pid, PAUSE_S)
         try:
             text = os.read(terminal, 65536)
         except OSError:  # the other side is closed
@@ -45,6 +47,9 @@ def run(columns, command, is_slow=False):
         if not text:
             break
         sys.stdout.buffer.write(text)
+        if long_pauses > 0 and b"%" in text:
+            long_pauses -= 1
+            stop(pid, LONG_PAUSE_S)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
