@@ -516,15 +516,18 @@ static void memory_does_not_grow_with_the_tree(void)
 
 int main(void)
 {
-    RUN(memory_does_not_grow_with_the_tree);
+    if (!CHECK_RACES_ONLY)
+        RUN(memory_does_not_grow_with_the_tree); /* first: it looks at the peak */
     RUN(files_at_the_limits);
     RUN(equal_trees_give_equal_bytes);
-    RUN(an_edit_changes_its_own_member_only);
     RUN(files_that_change_are_stored_and_told);
     RUN(what_cannot_be_read_is_told);
     RUN(an_archive_of_nothing);
     RUN(failures_end_it);
-    RUN(long_escaped_names_fit_the_index);
-    RUN(a_cut_archive_is_damaged_where_it_ends);
+    if (!CHECK_RACES_ONLY) {
+        RUN(an_edit_changes_its_own_member_only);
+        RUN(long_escaped_names_fit_the_index);
+        RUN(a_cut_archive_is_damaged_where_it_ends);
+    }
     return check_end();
 }

@@ -248,7 +248,7 @@ static void ten_thousand_mutations(void)
     for (unsigned minor = 12; minor <= 16; minor++) {
         struct original original;
         small_original(&original, minor);
-        mutations_of(&original, 1940);
+        mutations_of(&original, CHECK_RACES_ONLY ? 100 : 1940);
         original_free(&original);
     }
 }
@@ -430,7 +430,8 @@ static void a_stream_in_other_chunks_is_not_ours(void)
 
 int main(void)
 {
-    RUN(every_byte_of_the_data);
+    if (!CHECK_RACES_ONLY)
+        RUN(every_byte_of_the_data);
     RUN(ten_thousand_mutations);
     RUN(mutations_of_tables_of_several_pieces);
     RUN(the_text_names_the_place);
