@@ -8,6 +8,7 @@
 #include "base/scope.h"
 #include "base/text.h"
 #include "os/file.h"
+#include "source/postgresql_compression.h"
 #include "source/postgresql_needs.h"
 #include "source/postgresql_scratch_parts.h"
 
@@ -71,6 +72,19 @@ static int set(struct postgresql_scratch *scratch, const char *quoted, const cha
                                 err);
 }
 
+/* Long values as the backup had them, or quick; a server that can't has a way of its own. */
+static int choose_compression(struct postgresql_scratch *scratch, const char *quoted,
+                              const struct postgresql_facts *facts, struct jb_error *err)
+{
+    struct jb_error unwanted = {0};
+    const char *compression = NULL;
+    int code =
+        jbi_postgresql_compression(scratch->session, facts, scratch->job->arena, &compression, err);
+    if (code == JB_OK && compression != NULL)
+        set(scratch, quoted, "default_toast_compression", compression, &unwanted);
+    return code;
+}
+
 /* Settings that change how values are written, and a quick restore. The money of a cluster of our
  * own is likely that of the database's locale; a server that has it not keeps its own. */
 static int set_up(struct postgresql_scratch *scratch, const char *quoted,
@@ -79,6 +93,8 @@ static int set_up(struct postgresql_scratch *scratch, const char *quoted,
     static const char *const kept[] = {"bytea_output", "lc_monetary"};
     struct jb_error unwanted = {0};
     int code = set(scratch, quoted, "synchronous_commit", "off", err);
+    if (code == JB_OK)
+        code = choose_compression(scratch, quoted, facts, err);
     if (scratch->cluster != NULL && facts->collation != NULL)
         set(scratch, quoted, "lc_monetary", facts->collation, &unwanted);
     for (size_t i = 0; i < facts->setting_count; i++) {

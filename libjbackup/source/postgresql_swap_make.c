@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "os/file.h"
 #include "os/pipeline.h"
+#include "source/postgresql_compression.h"
 #include "source/postgresql_needs.h"
 #include "source/postgresql_restored.h"
 #include "source/postgresql_swap_parts.h"
@@ -122,22 +123,31 @@ static int create(const struct postgresql_swap *s, struct postgres *session, str
 }
 
 /* For people that meet it; and quick, for the commit that puts it in place is flushed with all
- * before it. */
+ * before it. The settings go again when it gets those of the backup. */
 static int set_up(const struct postgresql_swap *s, struct postgres *session, struct arena *arena,
                   struct jb_error *err)
 {
+    static const char what[] = "cannot set up a database on";
     const char *const names[] = {s->beside};
-    scope_text sql = {0};
-    const char *comment =
-        jbi_arena_printf(arena, "jbackup restores %s here (%s)", s->database, s->id);
-    add_name(&sql, session, "COMMENT ON DATABASE ", s->beside, arena);
-    add_text(&sql, session, " IS ", comment ? comment : "", arena);
-    if (comment == NULL || sql.failed)
+    const char *compression = NULL;
+    scope_text comment = {0}, setting = {0};
+    add_name(&comment, session, "COMMENT ON DATABASE ", s->beside, arena);
+    const char *said = jbi_arena_printf(arena, "jbackup restores %s here (%s)", s->database, s->id);
+    add_text(&comment, session, " IS ", said ? said : "", arena);
+    if (said == NULL || comment.failed)
         return jbi_fail_memory(err);
-    int code = jbi_postgres_execute(session, "cannot set up a database on", sql.at, err);
-    return code < 0 ? code
-                    : jbi_swap_execute(session, arena, "cannot set up a database on", err,
-                                       "ALTER DATABASE %s SET synchronous_commit = off", names);
+    int code = jbi_postgres_execute(session, what, comment.at, err);
+    if (code == JB_OK)
+        code = jbi_swap_execute(session, arena, what, err,
+                                "ALTER DATABASE %s SET synchronous_commit = off", names);
+    if (code == JB_OK)
+        code = jbi_postgresql_compression(session, s->dump->postgresql, arena, &compression, err);
+    if (code < 0 || compression == NULL)
+        return code;
+    add_name(&setting, session, "ALTER DATABASE ", s->beside, arena);
+    add_text(&setting, session, " SET default_toast_compression = ", compression, arena);
+    return setting.failed ? jbi_fail_memory(err)
+                          : jbi_postgres_execute(session, what, setting.at, err);
 }
 
 /* ---- Its content ---- */

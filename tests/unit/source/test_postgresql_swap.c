@@ -154,6 +154,53 @@ static void the_zoo_is_swapped(void)
     sql_in("postgres", "DROP DATABASE zoo");
 }
 
+/* ---- Long values ---- */
+
+static const char *compression_of(const char *database)
+{
+    static const char sql[] = "SELECT string_agg(DISTINCT pg_column_compression(body), ' ')"
+                              " FROM public.long";
+    struct postgres *postgres = opened(url("admin:" ADMIN_PASSWORD, database));
+    REQUIRE(postgres != NULL);
+    const char *is = jbi_arena_text(&arena, value(postgres, sql));
+    jbi_postgres_close(postgres);
+    return is;
+}
+
+static void restored_is(const struct postgresql_source *live, const struct artifact *backup,
+                        const char *compression)
+{
+    struct swap *swap = planned(live, backup);
+    CHECK(DO(swap, swap));
+    CHECK_TEXT(compression_of("journal"), compression);
+    CHECK(strstr(row("journal"), "compression=lz4") == NULL);
+    end(swap);
+}
+
+static void long_values_are_compressed_as_chosen(void)
+{
+    if (*ask("SELECT 1 FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY "
+             "(enumvals)") != '1') {
+        printf("# this server has no lz4\n");
+        return;
+    }
+    make_journal("admin", ADMIN_PASSWORD);
+    sql_in("journal", "CREATE TABLE long AS SELECT repeat(md5(n::text), 500) AS body FROM "
+                      "generate_series(1, 9) n");
+    struct postgresql_source live = source_of("admin:" ADMIN_PASSWORD, "journal", "long");
+    struct artifact backup = backup_of(&live);
+    CHECK_TEXT(compression_of("journal"), "pglz");
+    restored_is(&live, &backup, "lz4"); /* nobody has chosen */
+    sql_in("postgres", "ALTER ROLE admin SET default_toast_compression = pglz");
+    restored_is(&live, &backup, "pglz");
+    sql_in("postgres", "ALTER ROLE admin RESET ALL");
+    sql_in("journal", "ALTER DATABASE journal SET default_toast_compression = pglz");
+    REQUIRE(shell(textf("rm %s/%s", category, backup.path)));
+    backup = backup_of(&live);
+    restored_is(&live, &backup, "pglz");
+    REQUIRE(shell(textf("rm %s/%s", category, backup.path)));
+}
+
 /* ---- In company ---- */
 
 /* A program that connects again whenever it is put out, and writes. */
@@ -545,5 +592,6 @@ int main(void)
     RUN(a_hostile_journal_is_refused);
     RUN(others_rename_and_drop);
     RUN(a_cancelled_stage_leaves_nothing);
+    RUN(long_values_are_compressed_as_chosen);
     return check_end();
 }
