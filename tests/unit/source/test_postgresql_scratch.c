@@ -47,6 +47,14 @@ static void a_place_is_made_and_removed(void)
                                      "pg_database WHERE datname = '%s'",
                                      named(scratch))),
                textf("jbackup scratch of journal on %s", host));
+    CHECK_TEXT(
+        value(postgres, textf("SELECT (SELECT count(*) FROM pg_settings WHERE name = "
+                              "'default_toast_compression' AND 'lz4' = ANY (enumvals)) = "
+                              "(SELECT count(*) FROM pg_db_role_setting s JOIN pg_database d "
+                              "ON d.oid = setdatabase WHERE datname = '%s' AND "
+                              "'default_toast_compression=lz4' = ANY (setconfig))",
+                              named(scratch))),
+        "t");
     jbi_postgres_close(postgres);
     jbi_postgresql_scratch_end(scratch);
     CHECK_NOTHING_LEFT();
