@@ -11,6 +11,8 @@
 #   sd_save FOLDER TO PATH... keeps these files of it; with sd_kept=TO the next sd_start puts them
 #                             back before systemd starts
 #
+# With sd_root=FOLDER it shows the system that lies there, not this machine's.
+#
 # It has namespaces of its own (processes, mounts, network, ...) and a view of the root that keeps
 # what is written in memory, so nothing of the machine changes. It ends with the test at the latest.
 sd_cgroups=$(findmnt -t cgroup2 -n -o TARGET | head -n 1)
@@ -37,7 +39,7 @@ sd_inside() {
     shift
     top=$(dirname "$root")
     mount -t tmpfs -o mode=755 tmpfs "$top" && mkdir "$root" "$top/written" "$top/work" || return
-    mount -t overlay -o "lowerdir=/,upperdir=$top/written,workdir=$top/work" overlay "$root" || return
+    mount -t overlay -o "lowerdir=${sd_root:-/},upperdir=$top/written,workdir=$top/work" overlay "$root" || return
     mount -t proc proc "$root/proc"
     for shown in sys sysrq-trigger; do
         [[ -e $root/proc/$shown ]] || continue
@@ -97,7 +99,8 @@ sd_start() {
     bash -c 'echo $$ >"$1/cgroup.procs"; shift
         exec setpriv --pdeathsig KILL unshare --fork --pid --mount --propagation private --uts --ipc \
             --cgroup --net --kill-child=SIGKILL bash -c "$@"' start "$group" \
-        "sd_kept=${sd_kept:+$(printf %q "$sd_kept")}; $(declare -f sd_inside sd_quieten); sd_inside \"\$@\"" inside "$folder/view/root" "$@" \
+        "sd_kept=${sd_kept:+$(printf %q "$sd_kept")} sd_root=${sd_root:+$(printf %q "$sd_root")}
+            $(declare -f sd_inside sd_quieten); sd_inside \"\$@\"" inside "$folder/view/root" "$@" \
         </dev/null >"$folder/log" 2>&1 &
     echo $! >"$folder/outer"
     disown

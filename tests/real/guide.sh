@@ -5,6 +5,7 @@
 . "$(dirname "$0")/../cli/lib.sh"
 . "$here/../systemd.sh"
 . "$here/../postgres.sh"
+. "$here/../guide.sh"
 [[ -n $pg_bin ]] || { echo "1..0 # SKIP no PostgreSQL server is installed"; exit 0; }
 why=$(sd_can_start) || { echo "1..0 # SKIP $why"; exit 0; }
 top=$(cd "$here/../.." && pwd) box=$scratch/box guide=$top/docs/guide.md
@@ -14,11 +15,6 @@ chmod 711 "$scratch"
 box_env=(-u TZ LC_ALL=C.UTF-8 HOME=/root ASAN_OPTIONS=detect_leaks=0
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
 in_box() { sd "$box" env "${box_env[@]}" "$@"; }
-# block LANGUAGE NUMBER: what stands in a block of the guide.
-block() {
-    awk -v want="$1" -v number="$2" '/^ *```/ { open = !open; if (open) { kind = $1; sub("```", "", kind)
-        count += kind == want } next } open && kind == want && count == number' "$guide"
-}
 
 # ---- The journal, its databases, its service ----
 
@@ -45,7 +41,7 @@ in_box bash -c 'umask 022 && mkdir -p /srv/journal && cd /srv/journal && cp -r "
     /usr/bin/python3 journal.py seed --entries 2000 && chown -R journal instance uploads .env &&
     chmod 600 .env && cp journal-app.service /etc/systemd/system/ && systemctl daemon-reload' \
     make "$top" >"$out" 2>&1 || show_output
-block json 1 | sd_put "$box" /srv/journal/jbackup.json
+guide_block json 1 | sd_put "$box" /srv/journal/jbackup.json
 in_box systemctl enable --now journal-app.service >"$out" 2>&1 || show_output
 check "the journal runs" in_box curl --fail --silent --retry 40 --retry-delay 0 --retry-max-time 20 \
     --retry-connrefused http://127.0.0.1:5000/health
@@ -90,27 +86,27 @@ while IFS= read -r line <&3; do
         check "it has asked" grep -q 'Type "yes"' "$out"
         check "and restored" in_box journalctl -q -u journal-app.service --since -30s --grep 'Stopped|Started' ;;
     esac
-done 3< <(awk '/^ *```/ { open = !open; kind = $1; next } open && kind == "```bash" { sub(/^ +/, ""); print }' "$guide" |
-    grep -v -e '^#' -e '^$')
+done 3< <(guide_commands)
 check "the guide has that many commands" test ${#ran[@]} -ge 100
 
 # ---- Its table ----
 
+# Each row, without the bars that frame it: what there was, and what does it now.
+sed -n 's/^| `\(.*\)` | `\(.*\)` |$/\1\t\2/p' "$guide" | sed 's/\\|/|/g' >"$scratch/table"
+check "the table has all that there was" test "$(grep -cE '^(\./backup\.sh|python3 backup_|sudo )' "$scratch/table")" -eq 60
+check "no row of it was overlooked" test "$(wc -l <"$scratch/table")" -eq \
+    "$(awk '/^\| before \| now \|/ { inside = 1 } inside && /^\| `/' "$guide" | wc -l)"
 while IFS= read -r line <&3; do
-    if printf '%s\n' "${ran[@]}" | grep -qxF -- "$line"; then continue; fi
+    printf '%s\n' "${ran[@]}" | grep -qxF -- "$line" && continue
     if runs "$line"; then pass "$line"; else fail "$line"; fi
-    # shellcheck disable=SC2016
-done 3< <(sed -n 's/^| `[^`]* [^`]*` | `\([^`]*\)` |$/\1/p' "$guide" | sed 's/\\|/|/g')
-# shellcheck disable=SC2016
-mapped=$(grep -cE '^\| `(\./backup\.sh|python3 backup_|sudo )' "$guide")
-check "the table has all that there was" test "$mapped" -eq 60
+done 3< <(cut -f2 "$scratch/table")
 
 # ---- What it says of files ----
 
 in_box sh -c "cat /srv/journal/backups/*/manifest_$(newest_full).json" >"$scratch/manifest"
 in_box cat /srv/journal/backups/backup_monitor_config.json >"$scratch/config"
-block json 2 >"$scratch/of_manifest"
-block json 3 >"$scratch/of_config"
+guide_block json 2 >"$scratch/of_manifest"
+guide_block json 3 >"$scratch/of_config"
 holds() { # GUIDE'S REAL: every key of the guide's is in the real one, with a value of its kind
     python3 - "$1" "$2" <<'END'
 import json, sys
