@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The completions of zsh and fish offer each tool's commands and options as its help lists them, the
-# project's timestamps, and the words that options take. (Those of bash: help.sh.)
+# project's timestamps, and the words that options take. (Those of bash: help.sh.) So do all three of
+# backup.sh.
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/tools.sh"
-build=${1:?build folder}
+top=$(cd "$(dirname "$0")/../.." && pwd) build=${1:?build folder}
 export LC_ALL=C.UTF-8 HOME=$scratch
 # So that neither shell looks for more: what it has of the machine is not under test.
 export XDG_CONFIG_HOME=$scratch XDG_DATA_HOME=$scratch
@@ -35,7 +36,7 @@ compadd() {
         [[ $1 == -[VS] ]] && shift
         shift
     done
-    print -rl -- "$@"
+    (($#)) && print -rl -- "$@"
 }
 _describe() { [[ $1 == -o ]] && shift; print -rl -- "${(@)${(@P)2}%%:*}" }
 _files() { print -r -- "files $*" }
@@ -46,7 +47,19 @@ shift
 words=("$@") CURRENT=$#
 . $file
 END
-offered_by_zsh() { zsh -f zsh.stub "$build/tools/_jbackup" "$@"; }
+offered_by_zsh() {
+    local name=_jbackup
+    [[ $1 != backup.sh ]] || name=_backup.sh
+    zsh -f zsh.stub "$build/tools/$name" "$@"
+}
+
+# So for bash, of backup.sh.
+offered_by_bash() {
+    # shellcheck disable=SC2016
+    bash -c 'compopt() { :; }
+        . "$1" && shift && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _backup_sh
+        [[ ${#COMPREPLY[@]} -eq 0 ]] || printf "%s\n" "${COMPREPLY[@]}"' - "$top/tools/completion/backup.sh.bash" "$@"
+}
 
 # offers SHELL FILE WORD...: exactly the lines of the file, in any order.
 offers() {
@@ -101,5 +114,39 @@ for shell in fish zsh; do
     check "$shell: the types" offers $shell words jbackup-restore restore --type ''
     check "$shell: nothing for a text" offers $shell nothing jbackup backup --label ''
     check_fails "$shell: a word too many is noticed" offers $shell words jbackup verify --depth ''
+done
+
+# backup.sh, by its help: "  COMMAND[, COMMAND...] ARGUMENT...   what it does". Of each line a command and
+# its arguments.
+backup.sh help | sed -En 's/^  ([a-z-]+(, [a-z-]+)*)(( [^ ]+)*)  .*/\1|\3/p' |
+    awk -F'|' '{ text = $0; sub(/^[^|]*\|/, "", text); n = split($1, names, ", ")
+        for (i = 1; i <= n; i++) print names[i] " " text }' >lines
+cut -d' ' -f1 lines >commands
+check "backup.sh names its commands" test "$(wc -l <commands)" -ge 15
+check "four of them take a timestamp" test "$(grep -cE '[^A-Z]TS' lines)" -eq 4
+check "they have six options" test "$(grep -oE -- '--[a-z-]+' lines | wc -l)" -eq 6
+printf '%s\n' --project --backup-dir >common
+for shell in bash fish zsh; do
+    if ! command -v $shell >/dev/null; then
+        skip "the completion of backup.sh for $shell" "$shell is not installed"
+        continue
+    fi
+    check "$shell: the commands of backup.sh" offers $shell commands backup.sh ''
+    check "$shell: also behind an option" offers $shell commands backup.sh --project project ''
+    check "$shell: its options" offers $shell common backup.sh --
+    while read -r command arguments <&3; do
+        grep -oE -- '--[a-z-]+' <<<"$arguments" >options
+        check "$shell: the options of backup.sh $command" offers $shell options backup.sh \
+            --project project "$command" --
+        file=nothing
+        [[ ! $arguments =~ (^|[^A-Z])TS ]] || file=timestamps
+        check "$shell: timestamps for backup.sh $command, or none" offers $shell $file backup.sh \
+            --project project "$command" ''
+    done 3<lines
+    check "$shell: no second timestamp" offers $shell nothing backup.sh --project project rollback \
+        "${stamps[0]}" ''
+    check "$shell: one behind --yes" offers $shell timestamps backup.sh --project project rollback --yes ''
+    check "$shell: nothing for seconds" offers $shell nothing backup.sh pre-deploy --wait ''
+    check_fails "$shell: a command too many is noticed" offers $shell timestamps backup.sh ''
 done
 done_testing

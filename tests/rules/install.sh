@@ -31,7 +31,8 @@ for name in "${tools[@]}"; do
     check "what was installed as $name runs" grep -q "^$name [0-9]" "$scratch/version"
 done
 for file in share/man/man3/libjbackup.3 share/man/man5/jbackup-formats.5 \
-    share/zsh/site-functions/_jbackup; do
+    share/zsh/site-functions/_jbackup share/zsh/site-functions/_backup.sh \
+    share/bash-completion/completions/backup.sh share/fish/vendor_completions.d/backup.sh.fish; do
     check "installs $file" test -s "$usr/$file"
     echo "./usr/$file" >>"$scratch/expected"
 done
