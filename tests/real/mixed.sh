@@ -107,7 +107,8 @@ check "equal to the manifest" env PGDATABASE=copy python3 "$real/compare.py" ser
 check "the globals can be run" sh -c \
     '"$PSQL" -X -q -f "$1" 2>&1 | grep -v "already exists" | { ! grep ERROR; }' sh "$dumps/globals.sql"
 expect 0 "restore one database" restore --timestamp "$daily" --database "$odd_name" --to "$scratch/one"
-check "alone" diff <(printf '%s\n' "$odd_name.dump" "$odd_name.sql") <(ls "$scratch/one" | grep -v globals)
+check "alone" diff <(printf '%s\n' "$odd_name.dump" "$odd_name.sql") \
+    <(find "$scratch/one" -mindepth 1 ! -name '*globals*' -printf '%f\n' | sort)
 said "and the hint loads it" '^ *hint: createdb'
 sql postgres -v odd="$odd" <<<'DROP DATABASE :"odd";'
 sed -n 's/^ *hint: //p' "$err" >"$scratch/hint"
