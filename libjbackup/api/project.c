@@ -261,7 +261,8 @@ static int open_folder(struct jb_project *project, const char *folder, bool is_n
                  "no project here: \"%s\" has no jbackup.json, no .env with DATABASE_URL and no "
                  "SQLite file",
                  folder);
-        jbi_hint(err, "change to the project's folder, or name it with --project");
+        jbi_hint(err, "change to the project's folder, or name it with --project; if it has no "
+                      "database: echo '{\"databases\": []}' >jbackup.json");
         return JB_ENOTFOUND;
     }
     return code == JB_OK ? project_finish(project, folder, err) : code;

@@ -67,6 +67,7 @@ static void what_is_no_project_is_refused(void)
     CHECK(open_from("empty") == JB_ENOTFOUND && err.code == JB_ENOTFOUND);
     CHECK_HAS(err.text, "no project here");
     CHECK_HAS(err.hint, "--project");
+    CHECK_HAS(err.hint, "echo '{\"databases\": []}' >jbackup.json");
     CHECK(open_at(in_folder("absent")) == JB_ENOTFOUND);
     CHECK_HAS(err.text, "absent");
     CHECK_HAS(err.hint, "--project");
