@@ -167,12 +167,12 @@ struct jb_backup_options {
  * such file that has other content all the same is an ERROR finding; nor from a backup that a
  * verification found different.
  * Figures: timestamp, category, type, path (the manifest), duration_ms, total_size (bytes stored),
- * linked (artifacts that are hard links of the previous backup's), files, file_bytes, copied_bytes
- * (of the code archive, taken from the archive before).
- * Rows: one per artifact: path, kind, name, size, raw_size, sha256, linked; of a PostgreSQL dump
- * also from (postgresql://user@host:port/database), server_version, client_version, table_count and
- * encrypted (the connection was).
- * Expected codes: JB_EINVAL, JB_ELOCKED, JB_EDATABASE, JB_EUNSUPPORTED, JB_EIO, JB_ECANCELED. */
+ * linked (artifacts that are hard links of an earlier backup's, of any category), files,
+ * file_bytes, copied_bytes (of the code archive, taken from the archive before). Rows: one per
+ * artifact: path, kind, name, size, raw_size, sha256, linked; of a PostgreSQL dump also from
+ * (postgresql://user@host:port/database), server_version, client_version, table_count and encrypted
+ * (the connection was). Expected codes: JB_EINVAL, JB_ELOCKED, JB_EDATABASE, JB_EUNSUPPORTED,
+ * JB_EIO, JB_ECANCELED. */
 JB_API JB_MUST_USE int backup_create(jb_project *project, const struct jb_backup_options *options,
                                      jb_report **report, struct jb_error *err);
 
@@ -589,7 +589,8 @@ struct jb_list_options {
 
 /* The backups, newest first.
  * Rows: timestamp, category, type, created_at, total_size, label, pinned, keep_until (when cleanup
- * may have it; null: as the retention says), git_commit, databases (names, separated by commas),
+ * may have it; null: as the retention says), freed (bytes that its removal alone would free: what
+ * other backups share with it stays), git_commit, databases (names, separated by commas),
  * files; and what verifications of it found: proof, which is
  * "unchecked", "checked" (found equal by its bytes or content), "proved" (found equal when it was
  * restored) or "broken" (until as deep a verification, of all of it, finds it equal), proof_at
@@ -669,7 +670,8 @@ struct jb_stats_options {
 
 /* Figures: backups, total_size (sum over the backups), stored_size (bytes on disk, hard links
  * counted once), disk_free, disk_total, newest, oldest, repository. Rows: one per category:
- * category, backups, total_size, newest, oldest. */
+ * category, backups, total_size, freed (bytes that the removal of all of them would free), newest,
+ * oldest. */
 JB_API JB_MUST_USE int jb_stats(jb_project *project, const struct jb_stats_options *options,
                                 jb_report **report, struct jb_error *err);
 
@@ -697,13 +699,15 @@ struct jb_change_options {
     size_t size;
     const char *timestamp; /* required */
     int wait_s;
+    int dry_run; /* jb_remove: say what would be freed, remove nothing; else JB_EINVAL */
 };
 #define JB_CHANGE_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(struct jb_change_options), NULL, 0                                                  \
+        sizeof(struct jb_change_options), NULL, 0, 0                                               \
     }
 
-/* Removes one backup; a pinned one is refused with JB_EINVAL. Figures: timestamp, freed. */
+/* Removes one backup; a pinned one is refused with JB_EINVAL. Figures: timestamp, freed, dry_run.
+ */
 JB_API JB_MUST_USE int jb_remove(jb_project *project, const struct jb_change_options *options,
                                  jb_report **report, struct jb_error *err);
 /* Keeps one backup from cleanup and removal, or no longer; unpin ends its keep_days, too. Figures:

@@ -148,6 +148,8 @@ cli_format cli_age; /* of a time: "3 days ago"; nothing if there is none */
 /* The color of one cell. */
 typedef enum cli_color cli_tint(const jb_report *report, size_t row, const char *key);
 
+#define CLI_COLUMNS_MAX 16 /* of one table */
+
 struct cli_column {
     const char *title;
     const char *key;

@@ -43,8 +43,10 @@ void cli_backups(const struct cli *cli, const jb_report *report, bool with_size)
     const struct cli_column proof = {"PROOF", "proof", cli_proof, false};
     const struct cli_column state = {"PROOF", "proof", cli_text, false};
     const struct cli_column since = {"SINCE", "proof_at", cli_text, false};
+    const struct cli_column freed = {"FREED", "freed", cli_size, true};
     const size_t size_column = 3;
-    struct cli_column wanted[COUNT(columns) + 2];
+    struct cli_column wanted[COUNT(columns) + 3];
+    _Static_assert(COUNT(wanted) <= CLI_COLUMNS_MAX, "the table has room for all columns");
     size_t count = 0;
     for (size_t i = 0; i < COUNT(columns); i++)
         if (i != size_column || with_size)
@@ -52,6 +54,8 @@ void cli_backups(const struct cli *cli, const jb_report *report, bool with_size)
     wanted[count++] = cli->is_table_padded ? proof : state;
     if (!cli->is_table_padded)
         wanted[count++] = since;
+    if (with_size)
+        wanted[count++] = freed;
     cli_table(cli, report, NULL, wanted, count);
     if (jb_report_row_count(report) == 0)
         fputs("no backups yet; \"jbackup backup\" makes the first\n", stderr);

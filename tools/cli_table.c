@@ -6,8 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#define COLUMNS_MAX 12
-
 char *cli_count_text(char to[CLI_NUMBER_SIZE], int64_t number)
 {
     char digits[CLI_NUMBER_SIZE];
@@ -200,7 +198,7 @@ struct table {
     const jb_report *report;
     const struct cli_column *columns;
     size_t count;
-    size_t widths[COLUMNS_MAX];
+    size_t widths[CLI_COLUMNS_MAX];
     FILE *stream;
     char *cell;
     size_t cell_len;

@@ -116,7 +116,11 @@ static int call_change(change_verb *verb, const struct cli *cli, jb_project *pro
 static int call_remove(const struct cli *cli, jb_project *project, jb_report **report,
                        struct jb_error *err)
 {
-    return call_change(jb_remove, cli, project, report, err);
+    struct jb_change_options wanted = JB_CHANGE_OPTIONS_INIT;
+    wanted.timestamp = cli->operand[0];
+    wanted.dry_run = cli->value[OPTION_DRY_RUN] != NULL;
+    int code = cli_seconds(cli, OPTION_WAIT, &wanted.wait_s, err);
+    return code == JB_OK ? jb_remove(project, &wanted, report, err) : code;
 }
 
 static int call_pin(const struct cli *cli, jb_project *project, jb_report **report,
@@ -213,7 +217,8 @@ static const struct cli_command commands[] = {
     {"list", "", CLI_BIT(OPTION_SIZE) | CLI_BIT(OPTION_CATEGORY), "list the backups, newest first",
      "One line each, with the fields\n"
      "timestamp|category|type|created|databases|files|commit|pinned|label|proof|since\n"
-     "and with --size the size after the type. On a terminal with a header, aligned.\n"
+     "and with --size the size after the type, and last what its removal would free.\n"
+     "On a terminal with a header, aligned.\n"
      "The proof is what verifications have found: unchecked, checked, proved (by being\n"
      "restored) or broken, and since when.",
      call_list, print_list},
@@ -232,8 +237,10 @@ static const struct cli_command commands[] = {
      "Says for each backup why it is kept or removed. Pinned backups and the newest\n"
      "good one of each component always stay.",
      call_cleanup, print_cleanup},
-    {"remove", "TS", CLI_BIT(OPTION_WAIT), "remove one backup",
-     "A pinned backup is refused; \"jbackup unpin TS\" releases it.", call_remove, print_remove},
+    {"remove", "TS", CLI_BIT(OPTION_DRY_RUN) | CLI_BIT(OPTION_WAIT), "remove one backup",
+     "A pinned backup is refused; \"jbackup unpin TS\" releases it. What other backups\n"
+     "share with it stays.",
+     call_remove, print_remove},
     {"restore", "",
      CLI_BIT(OPTION_TIMESTAMP) | CLI_BIT(OPTION_TO) | CLI_BIT(OPTION_PATH) |
          CLI_BIT(OPTION_DATABASE) | CLI_BIT(OPTION_TYPE),

@@ -19,7 +19,7 @@ static void print_artifact(const jb_report *report, size_t row)
     if (strcmp(cli_field(report, row, "kind"), "postgresql") == 0)
         printf(", %s%s", cli_counted(tables, jb_report_number(report, row, "table_count"), "table"),
                jb_report_number(report, row, "encrypted") ? ", over an encrypted connection" : "");
-    puts(jb_report_number(report, row, "linked") ? ", unchanged: a link to the previous one" : "");
+    puts(jb_report_number(report, row, "linked") ? ", unchanged: a link to an earlier one" : "");
 }
 
 void print_backup(const struct cli *cli, const jb_report *report)
@@ -107,8 +107,8 @@ void print_stats(const struct cli *cli, const jb_report *report)
 {
     static const struct cli_column columns[] = {
         {"CATEGORY", "category", cli_text, false}, {"BACKUPS", "backups", cli_count, true},
-        {"SIZE", "total_size", cli_size, true},    {"OLDEST", "oldest", cli_text, false},
-        {"NEWEST", "newest", cli_text, false},
+        {"SIZE", "total_size", cli_size, true},    {"FREED", "freed", cli_size, true},
+        {"OLDEST", "oldest", cli_text, false},     {"NEWEST", "newest", cli_text, false},
     };
     char number[CLI_NUMBER_SIZE], disk_total[CLI_NUMBER_SIZE], line[3 * CLI_NUMBER_SIZE];
     cli_line("repository", cli_field(report, JB_FIGURES, "repository"));
@@ -149,7 +149,9 @@ void print_remove(const struct cli *cli, const jb_report *report)
 {
     char freed[CLI_NUMBER_SIZE];
     (void)cli;
-    printf("removed %s, freed %s\n", cli_field(report, JB_FIGURES, "timestamp"),
+    printf(cli_figure(report, "dry_run") ? "would remove %s and free %s\n"
+                                         : "removed %s, freed %s\n",
+           cli_field(report, JB_FIGURES, "timestamp"),
            cli_size_text(freed, cli_figure(report, "freed")));
 }
 
@@ -265,6 +267,7 @@ void print_show(const struct cli *cli, const jb_report *report)
     cli_line("pinned", cli_figure(report, "pinned") ? "yes" : "no");
     cli_line("kept until", cli_field(report, JB_FIGURES, "keep_until"));
     cli_line("size", cli_size_text(number, cli_figure(report, "total_size")));
+    cli_line("freed", cli_size_text(number, cli_figure(report, "freed")));
     cli_line("files", cli_count_text(number, cli_figure(report, "files")));
     cli_line("databases", cli_field(report, JB_FIGURES, "databases"));
     print_postgresql(report);

@@ -251,29 +251,6 @@ static int capture_all(struct backup_run *run, struct jb_error *err)
     return code;
 }
 
-/* What is byte-equal to the newest backup of the same component becomes a link to it. Databases
- * were captured first, so each component is a run of the artifacts. */
-static int link_equal(struct backup_run *run, struct jb_error *err)
-{
-    struct session *session = &run->session;
-    struct manifest databases = run->manifest, code_files = run->manifest;
-    size_t count = 0;
-    while (count < run->manifest.artifact_count &&
-           jbi_artifact_kind_is_database(run->manifest.artifacts[count].kind))
-        count++;
-    databases.artifact_count = count;
-    code_files.artifacts += count;
-    code_files.artifact_count -= count;
-    int code =
-        jbi_staging_link_equal(&session->repository, run->staging_fd, &databases,
-                               newest_with(&session->catalog, jbi_manifest_has_database), err);
-    return code < 0
-               ? code
-               : jbi_staging_link_equal(&session->repository, run->staging_fd, &code_files,
-                                        newest_with(&session->catalog, jbi_manifest_has_codebase),
-                                        err);
-}
-
 static int make(struct backup_run *run, struct jb_error *err)
 {
     struct session *session = &run->session;
@@ -282,7 +259,8 @@ static int make(struct backup_run *run, struct jb_error *err)
     if (code == JB_OK)
         code = capture_all(run, err);
     if (code == JB_OK)
-        code = link_equal(run, err);
+        code = jbi_staging_link_equal(&session->repository, run->staging_fd, &run->manifest,
+                                      &session->catalog, err);
     if (code == JB_OK) {
         run->manifest.duration_ms = jbi_monotonic_ms() - session->begin_ms;
         code = jbi_progress(&session->project->hooks, "publish", 0, 0, "", err);

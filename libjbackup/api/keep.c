@@ -11,61 +11,15 @@
 #include "base/clock.h"
 #include "base/scope.h"
 #include "base/text.h"
-#include "repository/pending.h"
+#include "repository/freed.h"
 
 struct cleanup_run {
     struct session session;
     struct jb_cleanup_options options;
     int64_t kept, removed;
     uint64_t freed;
-    struct seen *seen; /* what a dry run would have removed already, of files with several links */
-    size_t seen_count;
+    struct freed would; /* what a dry run would have removed already */
 };
-
-struct seen {
-    dev_t dev;
-    ino_t ino;
-    nlink_t links;
-};
-
-/* Links of the file that would be gone by now, this one among them. */
-static nlink_t links_gone(struct cleanup_run *run, const struct stat *st)
-{
-    struct arena *arena = &run->session.arena;
-    for (size_t i = 0; i < run->seen_count; i++) {
-        if (run->seen[i].dev == st->st_dev && run->seen[i].ino == st->st_ino)
-            return ++run->seen[i].links;
-    }
-    size_t size = run->seen_count * sizeof *run->seen;
-    struct seen *grown = jbi_arena_grow(arena, run->seen, size, size + sizeof *grown);
-    if (grown == NULL)
-        return 0;
-    grown[run->seen_count++] = (struct seen){st->st_dev, st->st_ino, 1};
-    run->seen = grown;
-    return 1;
-}
-
-/* The bytes that the removal would free after those before it: what a dry run tells. */
-static int freed_after(struct cleanup_run *run, const struct manifest *backup, uint64_t *freed,
-                       struct jb_error *err)
-{
-    struct pending pending;
-    int code = jbi_pending_of(&pending, PENDING_REMOVE, backup, &run->session.arena, err);
-    for (size_t i = 0; code == JB_OK && i < pending.count; i++) {
-        const char *base = NULL;
-        struct stat st;
-        scope_fd int folder =
-            jbi_artifact_folder(jbi_category_fd(&run->session, backup), pending.files[i], &base);
-        if (folder < 0 || fstatat(folder, base, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-            !S_ISREG(st.st_mode))
-            continue;
-        nlink_t gone = st.st_nlink > 1 ? links_gone(run, &st) : 1;
-        if (gone == 0)
-            code = jbi_fail_memory(err);
-        *freed += gone == st.st_nlink ? (uint64_t)st.st_size : 0;
-    }
-    return code;
-}
 
 static void report_verdict(struct cleanup_run *run, const struct manifest *backup,
                            const struct retention_verdict *verdict, uint64_t freed)
@@ -90,7 +44,8 @@ static int carry_out(struct cleanup_run *run, const struct manifest *backup,
     uint64_t freed = 0;
     int code = JB_OK;
     if (!verdict->keep && run->options.dry_run) {
-        code = freed_after(run, backup, &freed, err);
+        code = jbi_freed_add(&run->would, &session->repository, backup, err);
+        freed = run->would.last;
     } else if (!verdict->keep) {
         char line[256];
         code = jbi_progress(&session->project->hooks, "cleanup", (uint64_t)run->removed, 0,
@@ -146,6 +101,7 @@ int jb_cleanup(jb_project *project, const struct jb_cleanup_options *options, jb
         jbi_row_number(session->report, figures, "freed", (int64_t)run.freed);
         jbi_row_bool(session->report, figures, "dry_run", run.options.dry_run != 0);
     }
+    jbi_freed_free(&run.would);
     return jbi_session_end(session, code, report);
 }
 
@@ -169,13 +125,21 @@ static int change_begin(struct session *session, jb_project *project,
     return code < 0 ? code : jbi_session_find(session, options->timestamp, backup);
 }
 
+static void report_freed(struct session *session, const char *timestamp, uint64_t freed,
+                         bool is_dry_run)
+{
+    struct record *figures = &session->report->figures;
+    jbi_row_text(session->report, figures, "timestamp", timestamp);
+    jbi_row_number(session->report, figures, "freed", (int64_t)freed);
+    jbi_row_bool(session->report, figures, "dry_run", is_dry_run);
+}
+
 static void report_removal(struct session *session, const char *timestamp, uint64_t freed)
 {
     char line[64];
     snprintf(line, sizeof line, "removed %s", timestamp);
     jbi_repository_log(&session->repository, line);
-    jbi_row_text(session->report, &session->report->figures, "timestamp", timestamp);
-    jbi_row_number(session->report, &session->report->figures, "freed", (int64_t)freed);
+    report_freed(session, timestamp, freed, false);
 }
 
 /* A backup whose manifest can't be read is in the category that has the manifest. */
@@ -196,20 +160,44 @@ static int remove_damaged(struct session *session, const char *timestamp)
     return code;
 }
 
+static int refuse_pinned(const struct manifest *backup, struct jb_error *err)
+{
+    if (!backup->pinned)
+        return JB_OK;
+    jbi_fail(err, JB_EINVAL, "backup %s is pinned", backup->timestamp);
+    jbi_hint(err, "\"jbackup unpin %s\" first", backup->timestamp);
+    return JB_EINVAL;
+}
+
 static int remove_one(struct session *session, const struct manifest *backup, struct jb_error *err)
 {
     uint64_t freed = 0;
-    if (backup->pinned) {
-        jbi_fail(err, JB_EINVAL, "backup %s is pinned", backup->timestamp);
-        jbi_hint(err, "\"jbackup unpin %s\" first", backup->timestamp);
-        return JB_EINVAL;
-    }
-    int code = jbi_restore_refuse(session, "remove", err);
+    int code = refuse_pinned(backup, err);
+    if (code == JB_OK)
+        code = jbi_restore_refuse(session, "remove", err);
     if (code == JB_OK)
         code = jbi_repository_remove(&session->repository, backup, &freed, session->report, err);
     if (code == JB_OK)
         report_removal(session, backup->timestamp, freed);
     return code;
+}
+
+static int remove_dry(jb_project *project, const struct jb_change_options *options,
+                      jb_report **report, struct jb_error *err)
+{
+    const struct manifest *backup = NULL;
+    struct session session;
+    uint64_t freed = 0;
+    int code = jbi_session_read(&session, project, JB_WARNING, err);
+    if (code == JB_OK)
+        code = jbi_session_find(&session, options->timestamp, &backup);
+    if (code == JB_OK)
+        code = refuse_pinned(backup, session.err);
+    if (code == JB_OK)
+        code = jbi_freed_by(&session.repository, backup, &freed, session.err);
+    if (code == JB_OK)
+        report_freed(&session, backup->timestamp, freed, true);
+    return jbi_session_end(&session, code, report);
 }
 
 int jb_remove(jb_project *project, const struct jb_change_options *options, jb_report **report,
@@ -221,6 +209,8 @@ int jb_remove(jb_project *project, const struct jb_change_options *options, jb_r
     int code = jbi_options_take(&taken, sizeof taken, options, err);
     if (code < 0)
         return code;
+    if (taken.dry_run)
+        return remove_dry(project, &taken, report, err);
     code = change_begin(&session, project, &taken, "remove", &backup, err);
     if (code == JB_OK)
         code = remove_one(&session, backup, session.err);
@@ -238,6 +228,8 @@ static int set_pinned(jb_project *project, const struct jb_change_options *optio
     int code = jbi_options_take(&taken, sizeof taken, options, err);
     if (code < 0)
         return code;
+    if (taken.dry_run)
+        return jbi_fail(err, JB_EINVAL, "pin and unpin have no dry run");
     code = change_begin(&session, project, &taken, pinned ? "pin" : "unpin", &backup, err);
     bool is_released = code == JB_OK && !pinned && backup->keep_until_us != 0;
     if (code == JB_OK && (backup->pinned != pinned || is_released)) {

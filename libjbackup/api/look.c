@@ -7,7 +7,17 @@
 #include "api/session.h"
 #include "base/clock.h"
 #include "base/scope.h"
+#include "repository/freed.h"
 #include "repository/proof.h"
+
+static int describe(struct session *session, struct record *row, const struct manifest *backup)
+{
+    uint64_t freed = 0;
+    int code = jbi_freed_by(&session->repository, backup, &freed, session->err);
+    jbi_describe_backup(session, row, backup);
+    jbi_row_number(session->report, row, "freed", (int64_t)freed);
+    return code;
+}
 
 int jb_list(jb_project *project, const struct jb_list_options *options, jb_report **report,
             struct jb_error *err)
@@ -25,7 +35,7 @@ int jb_list(jb_project *project, const struct jb_list_options *options, jb_repor
     for (size_t i = 0; code == JB_OK && i < session.catalog.count; i++) {
         const struct manifest *backup = &session.catalog.backups[i];
         if (taken.category == NULL || backup->category == category)
-            jbi_describe_backup(&session, jbi_report_row(session.report), backup);
+            code = describe(&session, jbi_report_row(session.report), backup);
     }
     return jbi_session_end(&session, code, report);
 }
@@ -101,7 +111,9 @@ static int show(struct session *session, const struct manifest *backup, struct j
     scope_free char *text = jbi_manifest_print(backup);
     if (path == NULL || text == NULL)
         return jbi_fail_memory(err);
-    jbi_describe_backup(session, figures, backup);
+    int code = describe(session, figures, backup);
+    if (code < 0)
+        return code;
     jbi_row_text(report, figures, "host", backup->host);
     jbi_row_text(report, figures, "tool", backup->tool);
     jbi_row_number(report, figures, "duration_ms", backup->duration_ms);

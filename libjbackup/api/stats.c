@@ -4,26 +4,33 @@
 
 #include "api/session.h"
 #include "api/stored_size.h"
+#include "repository/freed.h"
 
-static void report_category(struct session *session, enum category category)
+static int report_category(struct session *session, enum category category, struct jb_error *err)
 {
+    struct freed freed = {0};
+    int code = JB_OK;
     const struct catalog *catalog = &session->catalog;
     const struct manifest *newest = NULL, *oldest = NULL;
     int64_t backups = 0, size = 0;
-    for (size_t i = 0; i < catalog->count; i++) {
+    for (size_t i = 0; i < catalog->count && code == JB_OK; i++) {
         if (catalog->backups[i].category != category)
             continue;
         newest = newest ? newest : &catalog->backups[i];
         oldest = &catalog->backups[i];
         size += (int64_t)oldest->total_size;
+        code = jbi_freed_add(&freed, &session->repository, oldest, err);
         backups++;
     }
     struct record *row = jbi_report_row(session->report);
     jbi_row_text(session->report, row, "category", jbi_category_name(category));
     jbi_row_number(session->report, row, "backups", backups);
     jbi_row_number(session->report, row, "total_size", size);
+    jbi_row_number(session->report, row, "freed", (int64_t)freed.bytes);
     jbi_row_text(session->report, row, "newest", newest ? newest->timestamp : NULL);
     jbi_row_text(session->report, row, "oldest", oldest ? oldest->timestamp : NULL);
+    jbi_freed_free(&freed);
+    return code;
 }
 
 static int stats(struct session *session, struct jb_error *err)
@@ -51,9 +58,9 @@ static int stats(struct session *session, struct jb_error *err)
     }
     jbi_row_text(report, figures, "newest", newest);
     jbi_row_text(report, figures, "oldest", oldest);
-    for (int i = 0; i < CATEGORY_COUNT; i++)
-        report_category(session, (enum category)i);
-    return JB_OK;
+    for (int i = 0; i < CATEGORY_COUNT && code == JB_OK; i++)
+        code = report_category(session, (enum category)i, err);
+    return code;
 }
 
 int jb_stats(jb_project *project, const struct jb_stats_options *options, jb_report **report,

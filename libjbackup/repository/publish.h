@@ -3,6 +3,7 @@
 #define JBI_REPOSITORY_PUBLISH_H
 
 #include "base/text.h"
+#include "repository/catalog.h"
 #include "repository/layout.h"
 #include "repository/manifest.h"
 
@@ -22,11 +23,12 @@ int jbi_staging_begin(struct repository *repository, const char *timestamp, bool
 /* Throws the staging folder away. */
 int jbi_staging_discard(struct repository *repository, struct jb_error *err);
 
-/* Replaces staged artifacts by hard links to those of previous that have equal bytes (compared, not
- * trusted); sets artifact->linked. A difference or a refusal of the file system keeps the staged
- * file. previous may be NULL. */
+/* Replaces staged artifacts by hard links to those of any backup of the catalog, newest first, that
+ * are the same (archive/same.h: compared, not trusted); sets artifact->linked, and its digest to
+ * that of the file that is there now. A difference or a refusal of the file system keeps the staged
+ * file. */
 int jbi_staging_link_equal(struct repository *repository, int staging_fd, struct manifest *manifest,
-                           const struct manifest *previous, struct jb_error *err);
+                           const struct catalog *catalog, struct jb_error *err);
 
 /* Reads every staged artifact back and compares its CRC-32 (a linked one was compared already),
  * writes checksums_TS.sha256 (sha256sum's form, paths relative to the category folder), sets
@@ -51,10 +53,6 @@ int jbi_repository_remove(struct repository *repository, const struct manifest *
 int jbi_repository_remove_damaged(struct repository *repository, enum category category,
                                   const char *timestamp, uint64_t *freed, jb_report *report,
                                   struct jb_error *err);
-
-/* Bytes that the removal would free (artifacts with one link, and the proof). */
-uint64_t jbi_backup_freed_bytes(const struct repository *repository,
-                                const struct manifest *manifest);
 
 /* A timestamp that no backup of the repository has yet, at or after now. */
 int jbi_timestamp_reserve(const struct repository *repository, int64_t now_unix_s,

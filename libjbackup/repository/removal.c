@@ -174,19 +174,3 @@ int jbi_repository_remove_damaged(struct repository *repository, enum category c
     jbi_arena_free(&arena);
     return code;
 }
-
-uint64_t jbi_backup_freed_bytes(const struct repository *repository,
-                                const struct manifest *manifest)
-{
-    char proof[LAYOUT_NAME_SIZE];
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < manifest->artifact_count; i++) {
-        const char *base = NULL;
-        scope_fd int folder = jbi_artifact_folder(repository->category_fd[manifest->category],
-                                                  manifest->artifacts[i].path, &base);
-        if (folder >= 0)
-            bytes += last_link_size(folder, base);
-    }
-    jbi_proof_name(proof, manifest->timestamp);
-    return bytes + last_link_size(repository->category_fd[manifest->category], proof);
-}

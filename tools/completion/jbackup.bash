@@ -12,7 +12,8 @@ _jbackup_options_of() {
     list) echo '--size --category' ;;
     verify) echo '--timestamp --depth --latest --sample' ;;
     cleanup) echo '--dry-run --wait' ;;
-    remove | pin | unpin) echo '--wait' ;;
+    remove) echo '--dry-run --wait' ;;
+    pin | unpin) echo '--wait' ;;
     restore) echo '--timestamp --to --path --database --type' ;;
     esac
 }

@@ -24,10 +24,10 @@ static const struct verb {
     {"list",
      {NULL},
      {"timestamp", "category", "type", "created_at", "total_size", "label", "pinned", "keep_until",
-      "git_commit", "databases", "files"}},
+      "git_commit", "databases", "files", "freed"}},
     {"show",
      {"timestamp", "category", "type", "created_at", "total_size", "label", "pinned", "git_commit",
-      "databases", "files", "host", "tool", "duration_ms", "git_branch", "git_dirty"},
+      "databases", "files", "freed", "host", "tool", "duration_ms", "git_branch", "git_dirty"},
      {"row", "path", "kind", "name", "size", "raw_size", "sha256"}},
     {"files",
      {"timestamp", "files", "file_bytes"},
@@ -41,13 +41,13 @@ static const struct verb {
     {"stats",
      {"backups", "total_size", "stored_size", "disk_free", "disk_total", "newest", "oldest",
       "repository"},
-     {"category", "backups", "total_size", "newest", "oldest"}},
+     {"category", "backups", "total_size", "freed", "newest", "oldest"}},
     {"cleanup",
      {"kept", "removed", "freed", "dry_run"},
      {"timestamp", "category", "keep", "reason", "total_size", "freed"}},
     {"pin", {"timestamp", "pinned"}, {NULL}},
     {"unpin", {"timestamp", "pinned"}, {NULL}},
-    {"remove", {"timestamp", "freed"}, {NULL}},
+    {"remove", {"timestamp", "freed", "dry_run"}, {NULL}},
 };
 
 static void call(const char *verb, const char *from, const char *to)

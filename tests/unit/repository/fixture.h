@@ -10,6 +10,7 @@
 #include "../check.h"
 #include "adapter/digest.h"
 #include "adapter/gzip.h"
+#include "repository/freed.h"
 #include "repository/publish.h"
 
 static struct arena fixture_arena;

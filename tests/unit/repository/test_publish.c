@@ -317,6 +317,18 @@ static void a_note_cannot_reach_through_a_link(void)
     end();
 }
 
+/* What the removal would free, the checksums left out. */
+static uint64_t artifacts_freed(const struct manifest *m)
+{
+    char name[LAYOUT_NAME_SIZE];
+    uint64_t bytes = 0;
+    struct stat st;
+    jbi_checksums_name(name, m->timestamp);
+    REQUIRE(fstatat(repository.category_fd[m->category], name, &st, 0) == 0);
+    CHECK(jbi_freed_by(&repository, m, &bytes, NULL) == JB_OK);
+    return bytes - (uint64_t)st.st_size;
+}
+
 static void removal_takes_only_what_is_listed(void)
 {
     begin();
@@ -326,7 +338,7 @@ static void removal_takes_only_what_is_listed(void)
     uint64_t freed = 0;
     struct jb_error err = {0};
     jb_report *report = jbi_report_new();
-    CHECK(jbi_backup_freed_bytes(&repository, &m) == 28);
+    CHECK(artifacts_freed(&m) == 28);
     CHECK(jbi_repository_remove(&repository, &m, &freed, report, &err) == JB_OK);
     CHECK(is_there(daily, "db_" TS "/notes.txt"));
     CHECK(!is_there(daily, "db_" TS "/sqlite_journal.db.gz"));
@@ -373,16 +385,46 @@ static void equal_files_become_links(void)
     int staging = stage(&repository, &m, "content");
     m.artifacts[1] = make_artifact(ARTIFACT_SQLITE, "users", LATER, "changed");
     write_file(staging, m.artifacts[1].path, "changed");
-    CHECK(jbi_staging_link_equal(&repository, staging, &m, &old, &err) == JB_OK);
+    const struct catalog catalog = {.backups = &old, .count = 1};
+    CHECK(jbi_staging_link_equal(&repository, staging, &m, &catalog, &err) == JB_OK);
     CHECK(m.artifacts[0].linked && !m.artifacts[1].linked && m.artifacts[2].linked);
     CHECK(jbi_repository_publish(&repository, staging, &m, &err) == JB_OK);
     CHECK_TEXT(err.text, "");
     CHECK(inode(m.artifacts[2].path) == inode(old.artifacts[2].path));
     CHECK(inode(m.artifacts[1].path) != inode(old.artifacts[1].path));
-    CHECK(jbi_backup_freed_bytes(&repository, &old) == 7);
+    CHECK(artifacts_freed(&old) == 7);
     CHECK(jbi_repository_remove(&repository, &old, &freed, NULL, &err) == JB_OK);
     CHECK(jbi_backup_is_whole(&repository, &m));
-    CHECK(jbi_backup_freed_bytes(&repository, &m) == 28);
+    CHECK(artifacts_freed(&m) == 28);
+    close(staging);
+    end();
+}
+
+/* The newest of a catalog of three has other content, the next is damaged, the oldest is taken. */
+static void any_backup_of_any_category_is_linked(void)
+{
+    begin();
+    struct manifest backups[3];
+    backups[2] = publish(&repository, TS, CATEGORY_DAILY, "content");
+    backups[1] = publish(&repository, LATER, CATEGORY_WEEKLY, "content");
+    backups[0] = publish(&repository, "20240709_143022", CATEGORY_MONTHLY, "changed");
+    write_file(repository.category_fd[CATEGORY_WEEKLY], backups[1].artifacts[2].path, "c0ntent");
+    const struct catalog catalog = {.backups = backups, .count = 3};
+    struct manifest m = make_manifest("20240710_143022", CATEGORY_WEEKLY, "content");
+    struct freed freed = {0};
+    int staging = stage(&repository, &m, "content");
+    CHECK(jbi_staging_link_equal(&repository, staging, &m, &catalog, NULL) == JB_OK);
+    for (size_t i = 0; i < 4; i++)
+        CHECK(m.artifacts[i].linked);
+    CHECK(jbi_repository_publish(&repository, staging, &m, NULL) == JB_OK);
+    struct stat st;
+    REQUIRE(fstatat(repository.category_fd[CATEGORY_WEEKLY], m.artifacts[2].path, &st, 0) == 0);
+    CHECK(st.st_ino == inode(backups[2].artifacts[2].path));
+    CHECK(artifacts_freed(&backups[2]) == 7 * 3 && artifacts_freed(&m) == 0);
+    CHECK(jbi_freed_add(&freed, &repository, &backups[2], NULL) == JB_OK);
+    CHECK(jbi_freed_add(&freed, &repository, &m, NULL) == JB_OK);
+    CHECK(freed.last > 7 && freed.bytes > 7 * 4);
+    jbi_freed_free(&freed);
     close(staging);
     end();
 }
@@ -397,9 +439,10 @@ static void a_damaged_file_is_not_linked(void)
     write_file(daily, old.artifacts[2].path, "c0ntent");
     unlinkat(daily, old.artifacts[3].path, 0);
     REQUIRE(symlinkat(old.artifacts[0].path, daily, old.artifacts[3].path) == 0);
-    CHECK(jbi_staging_link_equal(&repository, staging, &m, &old, NULL) == JB_OK);
+    const struct catalog catalog = {.backups = &old, .count = 1}, empty = {0};
+    CHECK(jbi_staging_link_equal(&repository, staging, &m, &catalog, NULL) == JB_OK);
     CHECK(m.artifacts[0].linked && !m.artifacts[2].linked && !m.artifacts[3].linked);
-    CHECK(jbi_staging_link_equal(&repository, staging, &m, NULL, NULL) == JB_OK);
+    CHECK(jbi_staging_link_equal(&repository, staging, &m, &empty, NULL) == JB_OK);
     CHECK(jbi_repository_publish(&repository, staging, &m, NULL) == JB_OK);
     close(staging);
     end();
@@ -457,6 +500,7 @@ int main(void)
     RUN(removal_takes_only_what_is_listed);
     RUN(a_pinned_backup_is_not_removed);
     RUN(equal_files_become_links);
+    RUN(any_backup_of_any_category_is_linked);
     RUN(a_damaged_file_is_not_linked);
     RUN(two_backups_in_one_second_get_two_names);
     RUN(restore_text_is_kept_right);
