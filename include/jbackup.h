@@ -165,14 +165,15 @@ struct jb_backup_options {
  * inode, device) are not read: their compressed members are copied from it, and the result has the
  * same bytes as if they had been read. Not so with reread and in category "monthly", where each
  * such file that has other content all the same is an ERROR finding; nor from a backup that a
- * verification found different.
+ * verification found different. A SQLite copy is always read, but pieces of it (1 MiB) that are in
+ * the last backup's, too, are not compressed again, unless with reread.
  * Figures: timestamp, category, type, path (the manifest), duration_ms, total_size (bytes stored),
  * linked (artifacts that are hard links of an earlier backup's, of any category), files,
- * file_bytes, copied_bytes (of the code archive, taken from the archive before). Rows: one per
- * artifact: path, kind, name, size, raw_size, sha256, linked; of a PostgreSQL dump also from
- * (postgresql://user@host:port/database), server_version, client_version, table_count and encrypted
- * (the connection was). Expected codes: JB_EINVAL, JB_ELOCKED, JB_EDATABASE, JB_EUNSUPPORTED,
- * JB_EIO, JB_ECANCELED. */
+ * file_bytes, copied_bytes (of those stored: members that were taken from the last backup).
+ * Rows: one per artifact: path, kind, name, size, raw_size, sha256, linked, copied_bytes; of a
+ * PostgreSQL dump also from (postgresql://user@host:port/database), server_version, client_version,
+ * table_count and encrypted (the connection was).
+ * Expected codes: JB_EINVAL, JB_ELOCKED, JB_EDATABASE, JB_EUNSUPPORTED, JB_EIO, JB_ECANCELED. */
 JB_API JB_MUST_USE int backup_create(jb_project *project, const struct jb_backup_options *options,
                                      jb_report **report, struct jb_error *err);
 
@@ -706,8 +707,8 @@ struct jb_change_options {
         sizeof(struct jb_change_options), NULL, 0, 0                                               \
     }
 
-/* Removes one backup; a pinned one is refused with JB_EINVAL. Figures: timestamp, freed, dry_run.
- */
+/* Removes one backup; a pinned one is refused with JB_EINVAL. Figures: timestamp, freed,
+ * dry_run. */
 JB_API JB_MUST_USE int jb_remove(jb_project *project, const struct jb_change_options *options,
                                  jb_report **report, struct jb_error *err);
 /* Keeps one backup from cleanup and removal, or no longer; unpin ends its keep_days, too. Figures:

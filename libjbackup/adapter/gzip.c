@@ -186,6 +186,11 @@ bool jbi_gzip_lengths(const unsigned char header[GZIP_HEADER_SIZE], uint32_t *to
     return is_sane;
 }
 
+uint32_t jbi_gzip_told_crc32(const unsigned char trailer[GZIP_TRAILER_SIZE])
+{
+    return get32(trailer);
+}
+
 static bool zlib_inflate(z_stream *stream, const void *in, size_t len, void *raw, size_t room,
                          size_t *raw_len)
 {

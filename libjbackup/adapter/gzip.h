@@ -37,6 +37,8 @@ size_t jbi_gzip_member(struct gzip *gzip, const void *raw, size_t raw_len, unsig
 /* Reads a member's lengths from its first GZIP_HEADER_SIZE bytes; false: not a member of ours. */
 _Bool jbi_gzip_lengths(const unsigned char header[GZIP_HEADER_SIZE], uint32_t *total,
                        uint32_t *raw);
+/* The CRC-32 of the content, as a member's last GZIP_TRAILER_SIZE bytes tell it. */
+uint32_t jbi_gzip_told_crc32(const unsigned char trailer[GZIP_TRAILER_SIZE]);
 /* Decompresses one whole member of total bytes into raw_len bytes; false if damaged (also when
  * its CRC or lengths disagree). */
 _Bool jbi_gzip_inflate(struct gzip *gzip, const unsigned char *member, size_t total, void *raw,

@@ -162,6 +162,52 @@ static int capture_one(struct backup_run *run, const struct source_ops *ops, con
     return code;
 }
 
+/* The newest backup that has such an artifact; NULL: none has. */
+static const struct manifest *newest_with(const struct catalog *catalog, enum artifact_kind kind,
+                                          const char *name)
+{
+    for (size_t i = 0; i < catalog->count; i++) {
+        if (jbi_manifest_artifact(&catalog->backups[i], kind, name) != NULL)
+            return &catalog->backups[i];
+    }
+    return NULL;
+}
+
+/* Whether members may be copied from this backup (NULL: there is none): not if it was found
+ * different from what it should be, nor if the clock has been set back to before it. */
+static int can_copy_from(struct backup_run *run, const struct manifest *backup,
+                         struct jb_error *err)
+{
+    struct session *session = &run->session;
+    struct proofs proofs;
+    int64_t since;
+    if (backup == NULL || backup->created_us > run->manifest.created_us)
+        return 0;
+    int code = jbi_proofs_load(&session->repository, backup, &session->arena, session->report,
+                               &proofs, err);
+    return code < 0 ? code : jbi_proofs_state(&proofs, &since) != PROOF_STATE_BROKEN;
+}
+
+static int capture_sqlite(struct backup_run *run, const struct sqlite_source *configured,
+                          struct jb_error *err)
+{
+    struct session *session = &run->session;
+    struct sqlite_source source = *configured;
+    struct sqlite_previous previous;
+    const struct manifest *newest = newest_with(&session->catalog, ARTIFACT_SQLITE, source.name);
+    int can_copy = run->options.reread ? 0 : can_copy_from(run, newest, err);
+    if (can_copy < 0)
+        return can_copy;
+    if (can_copy > 0) {
+        previous = (struct sqlite_previous){
+            .category_fd = jbi_category_fd(session, newest),
+            .artifact = jbi_manifest_artifact(newest, ARTIFACT_SQLITE, source.name),
+        };
+        source.previous = &previous;
+    }
+    return capture_one(run, &jbi_sqlite_source, &source, err);
+}
+
 static bool wants_sql(const struct backup_run *run)
 {
     enum plain_sql wanted = run->session.project->plain_sql;
@@ -178,51 +224,25 @@ static int capture_databases(struct backup_run *run, struct jb_error *err)
         struct postgresql_source postgresql = database->postgresql;
         postgresql.with_sql = wants_sql(run);
         code = database->kind == DATABASE_SQLITE
-                   ? capture_one(run, &jbi_sqlite_source, &database->sqlite, err)
+                   ? capture_sqlite(run, &database->sqlite, err)
                    : capture_one(run, &jbi_postgresql_source, &postgresql, err);
     }
     return code;
-}
-
-static const struct manifest *newest_with(const struct catalog *catalog,
-                                          bool (*has)(const struct manifest *))
-{
-    for (size_t i = 0; i < catalog->count; i++) {
-        if (has(&catalog->backups[i]))
-            return &catalog->backups[i];
-    }
-    return NULL;
-}
-
-/* Whether members may be copied from this backup: not if it was found different from what it should
- * be, nor if the clock has been set back to before it. */
-static int can_copy_from(struct backup_run *run, const struct manifest *backup,
-                         struct jb_error *err)
-{
-    struct session *session = &run->session;
-    struct proofs proofs;
-    int64_t since;
-    if (backup->created_us > run->manifest.created_us ||
-        jbi_manifest_artifact(backup, ARTIFACT_INDEX, NULL) == NULL)
-        return 0;
-    int code = jbi_proofs_load(&session->repository, backup, &session->arena, session->report,
-                               &proofs, err);
-    return code < 0 ? code : jbi_proofs_state(&proofs, &since) != PROOF_STATE_BROKEN;
 }
 
 static int capture_code(struct backup_run *run, struct jb_error *err)
 {
     struct session *session = &run->session;
     const jb_project *project = session->project;
-    const struct manifest *newest = newest_with(&session->catalog, jbi_manifest_has_codebase);
+    const struct manifest *newest = newest_with(&session->catalog, ARTIFACT_CODEBASE, NULL);
     struct codebase_previous previous;
     struct codebase_source source;
     int code = jbi_project_code(&source, project, project->root, project->databases,
                                 project->database_count, &session->arena, err);
-    int can_copy = code == JB_OK && newest != NULL ? can_copy_from(run, newest, err) : code;
+    int can_copy = code == JB_OK ? can_copy_from(run, newest, err) : code;
     if (can_copy < 0)
         return can_copy;
-    if (can_copy > 0) {
+    if (can_copy > 0 && jbi_manifest_artifact(newest, ARTIFACT_INDEX, NULL) != NULL) {
         previous = (struct codebase_previous){
             .category_fd = jbi_category_fd(session, newest),
             .archive = jbi_manifest_artifact(newest, ARTIFACT_CODEBASE, NULL),
@@ -296,6 +316,7 @@ static void report_artifacts(struct backup_run *run)
         jbi_row_number(report, row, "raw_size", (int64_t)artifact->raw_size);
         jbi_row_text(report, row, "sha256", artifact->sha256);
         jbi_row_bool(report, row, "linked", artifact->linked);
+        jbi_row_number(report, row, "copied_bytes", (int64_t)artifact->copied_bytes);
         if (artifact->kind == ARTIFACT_POSTGRESQL)
             report_postgresql(report, row, artifact);
     }
@@ -311,9 +332,11 @@ static void report_backup(struct backup_run *run)
     char *path =
         jbi_arena_printf(&session->arena, "%s/%s/manifest_%s.json", session->project->backup_dir,
                          jbi_category_name(manifest->category), manifest->timestamp);
-    int64_t linked = 0;
-    for (size_t i = 0; i < manifest->artifact_count; i++)
+    int64_t linked = 0, copied = 0;
+    for (size_t i = 0; i < manifest->artifact_count; i++) {
         linked += manifest->artifacts[i].linked;
+        copied += (int64_t)manifest->artifacts[i].copied_bytes;
+    }
     jbi_row_text(report, figures, "timestamp", manifest->timestamp);
     jbi_row_text(report, figures, "category", jbi_category_name(manifest->category));
     jbi_row_text(report, figures, "type", jbi_type_name(manifest->type));
@@ -323,7 +346,7 @@ static void report_backup(struct backup_run *run)
     jbi_row_number(report, figures, "linked", linked);
     jbi_row_number(report, figures, "files", code ? (int64_t)code->files : 0);
     jbi_row_number(report, figures, "file_bytes", code ? (int64_t)code->file_bytes : 0);
-    jbi_row_number(report, figures, "copied_bytes", code ? (int64_t)code->copied_bytes : 0);
+    jbi_row_number(report, figures, "copied_bytes", copied);
     report_artifacts(run);
 }
 

@@ -9,12 +9,45 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "adapter/digest.h"
 #include "archive/piece.h"
 #include "base/error.h"
 #include "os/file.h"
+
+/* The file that was packed before, walked from member to member beside the pieces. */
+struct walk {
+    int fd; /* -1: none, or nothing more of it is offered */
+    uint64_t at, size;
+};
+
+static struct walk walk_begin(const int *fd)
+{
+    struct stat st;
+    if (fd == NULL || fstat(*fd, &st) < 0)
+        return (struct walk){.fd = -1};
+    return (struct walk){*fd, 0, (uint64_t)st.st_size};
+}
+
+/* Offers the piece the member at its place: each piece but the last has the same length. */
+static void offer_old(struct walk *walk, struct piece *piece, struct members_totals *totals)
+{
+    unsigned char header[GZIP_HEADER_SIZE];
+    struct piece_old old = {.fd = walk->fd, .offset = walk->at};
+    piece->old = (struct piece_old){0};
+    if (walk->fd < 0 || walk->at >= walk->size)
+        return;
+    if (jbi_pread_full(walk->fd, header, sizeof header, walk->at) != GZIP_HEADER_SIZE ||
+        !jbi_gzip_lengths(header, &old.packed, &old.raw)) {
+        totals->is_previous_damaged = true;
+        walk->fd = -1;
+        return;
+    }
+    walk->at += old.packed;
+    piece->old = old;
+}
 
 /* Takes the oldest piece back and writes it; JB_OK with *piece NULL when none is left. */
 static int pack_next(struct pieces *pieces, int out_fd, const struct members_options *options,
@@ -29,6 +62,8 @@ static int pack_next(struct pieces *pieces, int out_fd, const struct members_opt
     jbi_digest_add(sum, (*piece)->packed, (*piece)->packed_len);
     totals->crc32 = jbi_crc32_join(totals->crc32, (*piece)->crc32, (*piece)->packed_len);
     totals->size += (*piece)->packed_len;
+    totals->copied += (*piece)->old.is_taken ? (*piece)->packed_len : 0;
+    totals->is_previous_damaged |= (*piece)->old.is_damaged;
     if (jbi_write_full(out_fd, (*piece)->packed, (*piece)->packed_len) < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot write %s", options->name);
     return jbi_progress(options->hooks, options->step, totals->raw_size, 0, "bytes", err);
@@ -39,6 +74,7 @@ static int pack_all(struct pieces *pieces, int in_fd, int out_fd,
                     struct members_totals *totals, struct jb_error *err)
 {
     struct piece *piece;
+    struct walk walk = walk_begin(options->previous_fd);
     bool is_first = true;
     for (;;) {
         piece = jbi_pieces_free_one(pieces);
@@ -55,6 +91,7 @@ static int pack_all(struct pieces *pieces, int in_fd, int out_fd,
         is_first = false;
         piece->raw_len = (size_t)got;
         totals->raw_size += (size_t)got;
+        offer_old(&walk, piece, totals);
         jbi_pieces_submit(pieces, piece);
     }
     do {

@@ -3,6 +3,7 @@
 #define JBI_ARCHIVE_MEMBERS_H
 
 #include <jbackup.h>
+#include <stdbool.h>
 
 #include "adapter/gzip.h"
 #include "base/artifact.h"
@@ -17,6 +18,7 @@ struct members_options {
     const struct hooks *hooks; /* progress in bytes of raw data */
     const char *step;          /* the name that progress gives */
     const char *name;          /* what error texts call the packed file */
+    const int *previous_fd;    /* packing: of a file that was packed before; NULL: none */
 };
 
 struct members_totals {
@@ -25,9 +27,14 @@ struct members_totals {
     char sha256[SHA256_HEX_SIZE];
     uint64_t raw_size;
     uint64_t damage_offset; /* after JB_ECORRUPT from unpacking: where the damaged member begins */
+    uint64_t copied;        /* bytes of members that were taken from the previous file */
+    bool is_previous_damaged; /* as far as it was looked at */
 };
 
-/* Packs in_fd, from its offset to its end, to out_fd. Does not fsync. */
+/* Packs in_fd, from its offset to its end, to out_fd. Does not fsync. A member of the previous file
+ * is taken as it is if, unpacked, it is what the piece at its place is: compared byte by byte,
+ * after a glance at its CRC. Whatever else that file holds, the piece is compressed; so with the
+ * same compression the result is the same as without it. */
 int jbi_members_pack(int in_fd, int out_fd, const struct members_options *options,
                      struct members_totals *totals, struct jb_error *err);
 

@@ -7,10 +7,13 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "os/file.h"
 #include "os/pipeline.h"
 
 struct worker {
     struct gzip *gzip;
+    unsigned char *again; /* content that is compared */
+    size_t again_room;
     struct digest *digest;
 };
 
@@ -65,10 +68,37 @@ bool jbi_piece_extend(struct piece *piece, size_t raw_len)
     return true;
 }
 
-static void pack(struct pieces *pieces, struct gzip *gzip, struct piece *piece)
+/* Takes the old member if it unpacks to the content. Its CRC tells most changes at once. */
+static bool take_old(struct worker *worker, struct piece *piece)
 {
+    unsigned char told[GZIP_TRAILER_SIZE];
+    struct piece_old *old = &piece->old;
+    old->is_taken = old->is_damaged = false;
+    if (old->packed <= GZIP_HEADER_SIZE + GZIP_TRAILER_SIZE || old->raw != piece->raw_len)
+        return false;
+    uint64_t told_at = old->offset + old->packed - GZIP_TRAILER_SIZE;
+    if (jbi_pread_full(old->fd, told, sizeof told, told_at) != (ssize_t)sizeof told ||
+        jbi_gzip_told_crc32(told) != jbi_crc32(0, piece->raw, piece->raw_len) ||
+        !jbi_piece_reserve_packed(piece, old->packed) ||
+        !buffer_reserve(&worker->again, &worker->again_room, old->raw + 1))
+        return false;
+    ssize_t got = jbi_pread_full(old->fd, piece->packed, old->packed, old->offset);
+    old->is_damaged =
+        got != (ssize_t)old->packed ||
+        !jbi_gzip_inflate(worker->gzip, piece->packed, old->packed, worker->again, old->raw);
+    old->is_taken = !old->is_damaged && memcmp(worker->again, piece->raw, piece->raw_len) == 0;
+    if (old->is_taken)
+        piece->packed_len = old->packed;
+    return old->is_taken;
+}
+
+static void pack(struct pieces *pieces, struct worker *worker, struct piece *piece)
+{
+    struct gzip *gzip = worker->gzip;
     bool is_member = pieces->direction == PIECES_PACK;
     piece->packed_len = 0;
+    if (is_member && take_old(worker, piece))
+        return;
     if ((!is_member && piece->raw_len == 0) ||
         !buffer_reserve(&piece->packed, &piece->packed_room, jbi_gzip_bound(piece->raw_len)))
         return;
@@ -109,7 +139,7 @@ static void work(void *user, unsigned number, void *job)
     if (pieces->direction == PIECES_UNPACK || pieces->direction == PIECES_INFLATE)
         unpack(pieces, worker->gzip, piece);
     else if (!piece->is_packed)
-        pack(pieces, worker->gzip, piece);
+        pack(pieces, worker, piece);
     if (pieces->direction == PIECES_PACK && piece->packed_len > 0)
         piece->crc32 = jbi_crc32(0, piece->packed, piece->packed_len);
 }
@@ -201,6 +231,7 @@ void jbi_pieces_end(struct pieces *pieces)
     for (unsigned i = 0; pieces->workers != NULL && i < pieces->worker_count; i++) {
         jbi_gzip_free(pieces->workers[i].gzip);
         jbi_digest_free(pieces->workers[i].digest);
+        free(pieces->workers[i].again);
     }
     for (unsigned i = 0; pieces->stock != NULL && i < pieces->stock_count; i++) {
         if (pieces->free_cargo != NULL)

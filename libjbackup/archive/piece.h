@@ -8,6 +8,15 @@
 #include "adapter/digest.h"
 #include "adapter/gzip.h"
 
+/* A member of another file that may be the packed form of a piece already. */
+struct piece_old {
+    int fd;
+    uint64_t offset;
+    uint32_t packed, raw; /* as its header tells; packed 0: there is none */
+    bool is_taken;        /* the packed form is that member: unpacked, it is the content */
+    bool is_damaged;
+};
+
 /* One member, or one piece of a zlib stream, under way: its content and its packed form. */
 struct piece {
     unsigned char *raw;
@@ -17,8 +26,9 @@ struct piece {
     uint64_t offset; /* of the member in the packed file */
     uint32_t crc32;  /* packing: of the packed form */
     bool is_packed;  /* packing: the work beside it has made the packed form; not packed again */
-    bool is_good;    /* unpacking: the content agrees with the member's CRC and lengths */
-    uint32_t adler;  /* of the content, for pieces of a zlib stream */
+    struct piece_old old; /* packing: offered by the user */
+    bool is_good;         /* unpacking: the content agrees with the member's CRC and lengths */
+    uint32_t adler;       /* of the content, for pieces of a zlib stream */
     struct piece *next_free;
     void *cargo; /* the user's, kept with the piece over its lives */
 };

@@ -88,6 +88,10 @@ struct artifact {
     bool linked; /* a hard link of the previous backup's file, read and found whole; not kept in the
                     manifest */
 
+    /* Those in members: ARTIFACT_SQLITE, ARTIFACT_CODEBASE */
+    const char *recipe;    /* what its bytes depend on beside the content; NULL: not known */
+    uint64_t copied_bytes; /* of those stored: taken from the backup before; not kept */
+
     /* Databases: ARTIFACT_SQLITE, ARTIFACT_POSTGRESQL */
     const char *server_version;
     char schema_sha256[SHA256_HEX_SIZE];  /* "": not known */
@@ -106,8 +110,6 @@ struct artifact {
     /* ARTIFACT_CODEBASE */
     uint64_t files, folders, links, others;
     uint64_t file_bytes;
-    const char *recipe;    /* what its bytes depend on beside the tree; NULL: not known */
-    uint64_t copied_bytes; /* of those stored: taken from the archive before; not kept */
 };
 
 #endif

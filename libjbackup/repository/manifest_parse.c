@@ -57,8 +57,7 @@ static void read_codebase(struct reader *r, const struct json *from, struct mani
     to->links = jbi_read_count(r, from, "links");
     to->others = jbi_read_count(r, from, "others");
     to->file_bytes = jbi_read_count(r, from, "file_bytes");
-    if (jbi_json_get(from, "recipe") != NULL) /* older ones have none */
-        to->recipe = jbi_read_optional_text(r, from, "recipe");
+    jbi_read_recipe(r, from, to);
     if (r->code == JB_OK && to->kind != ARTIFACT_CODEBASE)
         jbi_refuse(r, "type", "is not codebase");
     if (jbi_json_is_null(jbi_json_get(from, "index")))

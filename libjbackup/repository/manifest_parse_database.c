@@ -142,6 +142,7 @@ void jbi_read_database(struct reader *r, const struct json *from, struct manifes
         return;
     if (to->kind == ARTIFACT_SQLITE) {
         read_file_owner(r, from, to);
+        jbi_read_recipe(r, from, to);
         return;
     }
     read_facts(r, from, to);

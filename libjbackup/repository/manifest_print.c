@@ -213,6 +213,11 @@ static bool put_companion(struct json *to, const char *key, const struct artifac
     return jbi_json_set(to, key, inner) && put_stored(inner, companion);
 }
 
+static bool put_recipe(struct json *to, const struct artifact *artifact)
+{
+    return artifact->recipe == NULL || put_text(to, "recipe", artifact->recipe);
+}
+
 static bool put_database(struct json *to, const struct manifest *m, const struct artifact *artifact)
 {
     bool ok =
@@ -222,7 +227,7 @@ static bool put_database(struct json *to, const struct manifest *m, const struct
     if (artifact->kind == ARTIFACT_SQLITE)
         return ok && put_number(to, "mode", artifact->mode) &&
                put_number(to, "uid", artifact->uid) && put_number(to, "gid", artifact->gid) &&
-               put_tables(to, artifact);
+               put_recipe(to, artifact) && put_tables(to, artifact);
     const struct artifact *sql, *globals;
     sql = jbi_manifest_artifact(m, ARTIFACT_POSTGRESQL_SQL, artifact->name);
     globals = jbi_manifest_artifact(m, ARTIFACT_POSTGRESQL_GLOBALS, artifact->name);
@@ -237,9 +242,7 @@ static bool put_codebase(struct json *to, const struct manifest *m, const struct
               put_number(to, "folders", artifact->folders) &&
               put_number(to, "links", artifact->links) &&
               put_number(to, "others", artifact->others) &&
-              put_number(to, "file_bytes", artifact->file_bytes);
-    if (artifact->recipe != NULL)
-        ok = ok && put_text(to, "recipe", artifact->recipe);
+              put_number(to, "file_bytes", artifact->file_bytes) && put_recipe(to, artifact);
     return ok && put_companion(to, "index", index);
 }
 

@@ -171,3 +171,9 @@ void jbi_read_stored(struct reader *r, const struct json *from, struct artifact 
     else
         to->kind = kind;
 }
+
+void jbi_read_recipe(struct reader *r, const struct json *from, struct artifact *to)
+{
+    if (jbi_json_get(from, "recipe") != NULL) /* older manifests have none */
+        to->recipe = jbi_read_optional_text(r, from, "recipe");
+}

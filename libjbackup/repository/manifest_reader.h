@@ -41,6 +41,7 @@ void *jbi_read_list(struct reader *r, const struct json *from, const char *key, 
 
 /* What every artifact has. */
 void jbi_read_stored(struct reader *r, const struct json *from, struct artifact *to);
+void jbi_read_recipe(struct reader *r, const struct json *from, struct artifact *to);
 /* A database and, with PostgreSQL, the artifacts that go with it: at most DATABASE_ARTIFACTS_MAX
  * from m->artifacts[m->artifact_count] on. */
 void jbi_read_database(struct reader *r, const struct json *from, struct manifest *m);

@@ -13,6 +13,7 @@
 #include "base/scope.h"
 #include "source/codebase_check.h"
 #include "source/codebase_walk.h"
+#include "source/recipe.h"
 
 static void say_differs(void *user, const char *path)
 {
@@ -138,7 +139,7 @@ static int codebase_capture(const void *config, const struct source_job *job, in
     archive->path = jbi_arena_printf(job->arena, "codebase_%s.tar.gz", job->timestamp);
     index->path = jbi_arena_printf(job->arena, "codebase_%s.index.jsonl.gz", job->timestamp);
     archive->from = index->from = jbi_arena_text(job->arena, source->root);
-    archive->recipe = jbi_codebase_recipe(job);
+    archive->recipe = jbi_recipe(job);
     if (archive->path == NULL || index->path == NULL || archive->from == NULL ||
         archive->recipe == NULL)
         return jbi_fail_memory(err);

@@ -20,14 +20,6 @@
 
 #define LINK_NAME ".same"
 
-char *jbi_codebase_recipe(const struct source_job *job)
-{
-    static const char *const levels[] = {"fast", "balanced", "best"};
-    return jbi_arena_printf(job->arena, "jbackup %s, %s, %s, user %u", JBACKUP_VERSION,
-                            jbi_gzip_library(job->compression), levels[job->compression],
-                            (unsigned)geteuid());
-}
-
 static int open_artifact(int category_fd, const struct artifact *artifact, int *out,
                          struct jb_error *err)
 {

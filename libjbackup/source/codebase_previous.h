@@ -13,10 +13,6 @@ struct codebase_before {
     bool has_device, is_relied_upon;
 };
 
-/* How an archive is made, as struct artifact keeps it: with another recipe the same tree would not
- * give the same bytes, or not the same files could be read. NULL if out of memory. */
-char *jbi_codebase_recipe(const struct source_job *job);
-
 /* 1; or 0: there is none from which anything could be copied, which is a finding where it should
  * be. Ended in any case. */
 int jbi_before_begin(struct codebase_before *before, const struct codebase_previous *from,

@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 #include "adapter/sqlite.h"
-#include "archive/members.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/report.h"
 #include "base/scope.h"
 #include "os/file.h"
 #include "source/sqlite_inspection.h"
+#include "source/sqlite_pack.h"
 #include "source/tables.h"
 
 #define SCRATCH_NAME_SIZE 48
@@ -46,40 +46,7 @@ static void scratch_remove(const struct source_job *job, const char *name)
     unlinkat(job->scratch_fd, name, 0);
 }
 
-static struct members_options packing(const struct source_job *job, const char *step,
-                                      const char *path)
-{
-    return (struct members_options){
-        .compression = job->compression,
-        .jobs = job->jobs,
-        .hooks = job->hooks,
-        .step = step,
-        .name = path,
-    };
-}
-
 /* ---- Capture ------------------------------------------------------------------------------- */
-
-static int pack(const struct source_job *job, int copy_fd, int category_fd,
-                struct artifact *artifact, struct jb_error *err)
-{
-    struct members_options options = packing(job, "pack database", artifact->path);
-    struct members_totals totals;
-    scope_fd int out = openat(category_fd, artifact->path,
-                              O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (out < 0)
-        return jbi_fail_errno(err, JB_EIO, "cannot make \"%s\"", artifact->path);
-    int code = jbi_members_pack(copy_fd, out, &options, &totals, err);
-    if (code < 0)
-        return code;
-    if (fsync(out) < 0)
-        return jbi_fail_errno(err, JB_EIO, "cannot write \"%s\"", artifact->path);
-    artifact->size = totals.size;
-    artifact->raw_size = totals.raw_size;
-    artifact->crc32 = totals.crc32;
-    memcpy(artifact->sha256, totals.sha256, sizeof artifact->sha256);
-    return JB_OK;
-}
 
 /* Passes on what the inspection found: damage ends the backup, the rest is worth a warning. */
 static int judge_copy(const struct source_job *job, const struct sqlite_source *source,
@@ -130,7 +97,7 @@ static int copy_pack_and_check(const struct sqlite_source *source, const struct 
                                     job->arena, err);
     if (code < 0)
         return code;
-    code = pack(job, copy_fd, category_fd, artifact, err);
+    code = jbi_sqlite_pack(source, job, copy_fd, category_fd, artifact, err);
     if (code < 0) {
         jbi_inspection_discard(inspection);
         return code;
@@ -238,7 +205,7 @@ static int unpack_and_check(const struct source_job *job, const struct artifact 
                             int in_fd, const char *scratch, int copy_fd,
                             struct source_checked *checked, struct jb_error *err)
 {
-    struct members_options options = packing(job, "unpack database", artifact->path);
+    struct members_options options = jbi_sqlite_packing(job, "unpack database", artifact->path);
     struct members_totals totals;
     struct jb_error reason = {0};
     int code = jbi_members_unpack_to(in_fd, copy_fd, &options, &totals, &reason);
@@ -307,7 +274,7 @@ static int check_staged(const struct source_job *job, const struct artifact *art
 static int stage_into(const struct source_job *job, int in_fd, int out_fd, int dir_fd,
                       const char *name, const struct artifact *artifact, struct jb_error *err)
 {
-    struct members_options options = packing(job, "restore database", artifact->path);
+    struct members_options options = jbi_sqlite_packing(job, "restore database", artifact->path);
     struct members_totals totals;
     int code = jbi_members_unpack_to(in_fd, out_fd, &options, &totals, err);
     if (code < 0)

@@ -4,10 +4,17 @@
 
 #include "source/source.h"
 
+/* The copy of a backup, from which unchanged pieces are taken. */
+struct sqlite_previous {
+    int category_fd;
+    const struct artifact *artifact;
+};
+
 struct sqlite_source {
     const char *path; /* of the database file, absolute */
     const char
         *name; /* printable, unique in the project, fit for a file name: sqlite_<name>.db.gz */
+    const struct sqlite_previous *previous; /* NULL: all is compressed */
 };
 
 /*

@@ -22,7 +22,7 @@ pathlib.Path(sys.argv[1], "zz", "last").write_bytes(b"last")
 END
 newest_file() { find "$1" -name "$2" | awk -F/ '{print $NF, $0}' | sort | tail -n 1 | cut -d' ' -f2; }
 archive() { newest_file "$app/backups" 'codebase_*.tar.gz'; }
-copied() { grep -o '"copied_bytes": [0-9]*' "$out" | cut -d' ' -f2; }
+copied() { grep -o '"copied_bytes": [0-9]*' "$out" | head -n 1 | cut -d' ' -f2; }
 is_settled() { sleep 2.1; }
 
 # as_read NAME STATUS [OPTION...]: backs up, and compares the archive with that of a fresh repository.

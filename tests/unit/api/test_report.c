@@ -14,7 +14,7 @@ static const struct verb {
     {"backup",
      {"timestamp", "category", "type", "path", "duration_ms", "total_size", "linked", "files",
       "file_bytes"},
-     {"path", "kind", "name", "size", "raw_size", "sha256", "linked"}},
+     {"path", "kind", "name", "size", "raw_size", "sha256", "linked", "copied_bytes"}},
     {"verify",
      {"backups", "artifacts", "files", "tables", "bytes_read", "duration_ms", "bad"},
      {"timestamp", "category", "type", "ok", "artifacts", "files", "tables"}},

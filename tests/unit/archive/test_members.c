@@ -247,6 +247,109 @@ static void a_large_file_needs_little_memory(void)
     close(out);
 }
 
+/* Packs with the other file as the one that was packed before. */
+static int pack_after(const unsigned char *raw, size_t len, int previous_fd, unsigned job_count,
+                      struct members_totals *totals)
+{
+    struct members_options options = options_of(job_count);
+    options.previous_fd = &previous_fd;
+    int in = memory_file_of(raw, len), out = memory_file();
+    CHECK(jbi_members_pack(in, out, &options, totals, NULL) == JB_OK);
+    close(in);
+    return out;
+}
+
+static void unchanged_members_are_taken(void)
+{
+    const size_t len = 5 * MEMBER_PIECE + 77;
+    unsigned char *raw = malloc(len);
+    struct members_totals totals;
+    REQUIRE(raw != NULL);
+    fill(raw, len, 4);
+    int before = pack(raw, len, 2);
+    for (size_t j = 0; j < 3; j++) {
+        int same = pack_after(raw, len, before, jobs[j], &totals);
+        CHECK(totals.copied == totals.size && !totals.is_previous_damaged);
+        CHECK(jbi_file_equal(before, same, NULL) == 1);
+        close(same);
+    }
+    for (size_t piece = 0; piece < 6; piece++) { /* each piece in turn, and longer and shorter */
+        raw[piece * MEMBER_PIECE + 5] ^= 1;
+        const size_t lens[] = {len, len - 78, len - 1};
+        for (size_t i = 0; i < 3 && lens[i] > piece * MEMBER_PIECE + 5; i++) {
+            int want = pack(raw, lens[i], 2);
+            int got = pack_after(raw, lens[i], before, 2, &totals);
+            CHECK(jbi_file_equal(want, got, NULL) == 1);
+            CHECK(totals.copied > 0 && totals.copied < totals.size);
+            CHECK(!totals.is_previous_damaged);
+            close(want);
+            close(got);
+        }
+        raw[piece * MEMBER_PIECE + 5] ^= 1;
+    }
+    close(before);
+    free(raw);
+}
+
+/* Whatever is wrong with the file before, the new one is what it would be without it. */
+static void damage_before_is_not_taken(void)
+{
+    const size_t len = 2 * MEMBER_PIECE + 99;
+    unsigned char *raw = malloc(len);
+    size_t packed_len, told = 0;
+    REQUIRE(raw != NULL);
+    fill(raw, len, 6);
+    int want = pack(raw, len, 2);
+    unsigned char *packed = file_content(want, &packed_len);
+    for (size_t at = 0; at < packed_len; at += at < 64 ? 1 : packed_len / 60) {
+        struct members_totals totals;
+        packed[at] ^= 4;
+        int damaged = memory_file_of(packed, packed_len);
+        packed[at] ^= 4;
+        int got = pack_after(raw, len, damaged, 2, &totals);
+        CHECK(jbi_file_equal(want, got, NULL) == 1);
+        CHECK(totals.copied < totals.size);
+        told += totals.is_previous_damaged;
+        close(damaged);
+        close(got);
+    }
+    CHECK(told > 60);
+    for (size_t cut = 0; cut < packed_len; cut += packed_len / 7) {
+        struct members_totals totals;
+        int damaged = memory_file_of(packed, cut);
+        int got = pack_after(raw, len, damaged, 2, &totals);
+        CHECK(jbi_file_equal(want, got, NULL) == 1 && totals.copied < totals.size);
+        close(damaged);
+        close(got);
+    }
+    free(packed);
+    close(want);
+    free(raw);
+}
+
+/* A member of other content with the same CRC-32: the CRC is a glance, not a proof. */
+static void an_equal_crc_is_not_enough(void)
+{
+    unsigned char *raw = malloc(MEMBER_PIECE);
+    struct members_totals totals;
+    REQUIRE(raw != NULL);
+    fill(raw, MEMBER_PIECE, 8);
+    uint32_t crc = jbi_crc32(0, raw, MEMBER_PIECE);
+    int before = pack(raw, MEMBER_PIECE, 1);
+    uint64_t polynomial = 1 | (uint64_t)0xedb88320 << 1;
+    for (size_t i = 0; i < 5; i++)
+        raw[1000 + i] ^= (unsigned char)(polynomial >> (8 * i));
+    REQUIRE(jbi_crc32(0, raw, MEMBER_PIECE) == crc);
+    int want = pack(raw, MEMBER_PIECE, 1);
+    int got = pack_after(raw, MEMBER_PIECE, before, 1, &totals);
+    CHECK(jbi_file_equal(want, got, NULL) == 1 && jbi_file_equal(before, got, NULL) == 0);
+    CHECK(totals.copied == 0 && !totals.is_previous_damaged);
+    close(before);
+    close(want);
+    close(got);
+    free(raw);
+}
+
 int main(void)
 {
     RUN(a_large_file_needs_little_memory);
@@ -256,5 +359,8 @@ int main(void)
     RUN(the_consumer_stops_it);
     RUN(a_file_cut_at_any_byte_is_noticed);
     RUN(a_flipped_byte_anywhere_is_noticed);
+    RUN(unchanged_members_are_taken);
+    RUN(damage_before_is_not_taken);
+    RUN(an_equal_crc_is_not_enough);
     return check_end();
 }
