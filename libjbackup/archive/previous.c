@@ -28,6 +28,8 @@ static void advance(struct previous *previous)
     previous->count += previous->state == 1;
 }
 
+/* Asked of the change time: whatever writes sets it, and nobody can set it to what he likes, as he
+ * can the modification time, to one that is still to come, say. */
 static bool is_early(const struct previous *previous, const struct timespec *time)
 {
     int64_t before_s = previous->before_us / 1000000;
@@ -53,8 +55,7 @@ const struct index_entry *jbi_previous_unchanged(struct previous *previous, enum
     while (previous->state == 1 && (entry->path == NULL || jbi_tree_order(entry->path, path) < 0))
         advance(previous);
     if (previous->state != 1 || strcmp(entry->path, path) != 0 || entry->type != type ||
-        entry->span == 0 || !is_same(entry, st) || !is_early(previous, &st->st_mtim) ||
-        !is_early(previous, &st->st_ctim))
+        entry->span == 0 || !is_same(entry, st) || !is_early(previous, &st->st_ctim))
         return NULL;
     if (type == TAR_FILE && entry->size != (uint64_t)st->st_size)
         return NULL;

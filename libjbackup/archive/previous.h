@@ -15,7 +15,7 @@ struct previous {
     int archive_fd;
     uint64_t archive_size;
     const char *name;  /* of the archive, for error texts */
-    int64_t before_us; /* an entry with a time from there on may have changed within that time */
+    int64_t before_us; /* what has changed from there on may have changed again at the same time */
     bool only_compare; /* nothing is copied: what was read is held against the index */
     struct index_reader *index;
     struct index_entry entry; /* the next that was not asked for */

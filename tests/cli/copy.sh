@@ -44,6 +44,7 @@ as_read "the first backup" 0
 all_read "the first backup"
 as_read "one at once, before anything could settle" 0
 all_read "at once"
+touch -d '2090-01-01' "$app/tree/src/file20" "$app/tree/src/large"
 is_settled
 as_read "one that has settled" 0
 as_read "unchanged" 0
