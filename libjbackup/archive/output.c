@@ -16,35 +16,30 @@
 #define COPY_STEP      (64u << 10)
 
 int jbi_output_begin(struct archive_output *output, int archive_fd, int index_fd,
-                     enum compression compression, struct jb_error *err)
+                     const struct members_options *options, struct jb_error *err)
 {
     *output = (struct archive_output){
         .archive_fd = archive_fd,
         .index_fd = index_fd,
-        .index_gzip = jbi_gzip_new(compression),
-        .archive_sum = jbi_digest_new(),
+        .index_gzip = jbi_gzip_new(options->compression),
         .index_sum = jbi_digest_new(),
     };
-    if (output->index_gzip == NULL || output->archive_sum == NULL || output->index_sum == NULL)
+    if (output->index_gzip == NULL || output->index_sum == NULL)
         return jbi_fail_memory(err);
-    jbi_digest_begin(output->archive_sum);
     jbi_digest_begin(output->index_sum);
-    return JB_OK;
+    return jbi_readback_begin(&output->readback, archive_fd, options->name, err);
 }
 
 void jbi_output_free(struct archive_output *output)
 {
     jbi_gzip_free(output->index_gzip);
-    jbi_digest_free(output->archive_sum);
+    jbi_readback_free(output->readback);
     jbi_digest_free(output->index_sum);
     jbi_text_free(&output->lines);
 }
 
-static void count_written(struct members_totals *totals, struct digest *sum,
-                          const unsigned char *packed, size_t len, uint32_t crc32, size_t raw_len)
+static void count_written(struct members_totals *totals, size_t len, uint32_t crc32, size_t raw_len)
 {
-    if (sum != NULL)
-        jbi_digest_add(sum, packed, len);
     totals->crc32 = jbi_crc32_join(totals->crc32, crc32, len);
     totals->size += len;
     totals->raw_size += raw_len;
@@ -59,8 +54,8 @@ static int index_flush(struct archive_output *output, struct jb_error *err)
     size_t len = jbi_gzip_member(output->index_gzip, output->lines.at, output->lines.len, packed);
     if (len == 0)
         return jbi_fail_memory(err);
-    count_written(&output->index, output->index_sum, packed, len, jbi_crc32(0, packed, len),
-                  output->lines.len);
+    jbi_digest_add(output->index_sum, packed, len);
+    count_written(&output->index, len, jbi_crc32(0, packed, len), output->lines.len);
     output->lines.len = 0;
     if (jbi_write_full(output->index_fd, packed, len) < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot write the index of the code archive");
@@ -157,24 +152,14 @@ static int copy_range(const struct archive_output *output, struct jb_error *err)
     return JB_OK;
 }
 
-/* The archive differs from the one before from here on: writes what was the same so far, and reads
- * it back for its digest. */
+/* The archive differs from the one before from here on: writes what was the same so far. */
 static int catch_up(struct archive_output *output, struct jb_error *err)
 {
-    unsigned char buffer[COPY_STEP];
-    uint32_t crc32 = 0;
     int code = copy_range(output, err);
     output->same = NULL;
-    for (uint64_t at = 0; code == JB_OK && at < output->archive.size;) {
-        uint64_t left = output->archive.size - at;
-        size_t want = left < sizeof buffer ? (size_t)left : sizeof buffer;
-        if (jbi_pread_full(output->archive_fd, buffer, want, at) != (ssize_t)want)
-            return jbi_fail_errno(err, JB_EIO, "cannot read back the code archive");
-        jbi_digest_add(output->archive_sum, buffer, want);
-        crc32 = jbi_crc32(crc32, buffer, want);
-        at += want;
-    }
-    return code == JB_OK && crc32 != output->archive.crc32 ? copy_damaged(output, err) : code;
+    if (code == JB_OK)
+        jbi_readback_tell(output->readback, output->archive.size);
+    return code;
 }
 
 /* Nothing is written as long as it would be what the archive before has at the same place. */
@@ -204,11 +189,12 @@ int jbi_output_member(struct archive_output *output, struct piece *piece, struct
     row_add(output, piece);
     if (!is_expected_row(output, group))
         return copy_damaged(output, err);
-    count_written(&output->archive, output->same ? NULL : output->archive_sum, piece->packed,
-                  piece->packed_len, piece->crc32, piece->raw_len);
+    count_written(&output->archive, piece->packed_len, piece->crc32, piece->raw_len);
     output->copied += group->copy.fd >= 0 ? piece->packed_len : 0;
-    if (output->same == NULL)
+    if (output->same == NULL) {
+        jbi_readback_tell(output->readback, output->archive.size);
         write_back(output);
+    }
     return index_add(output, piece, err);
 }
 
@@ -217,7 +203,8 @@ int jbi_output_end(struct archive_output *output, struct jb_error *err)
     int code = index_flush(output, err);
     if (code == JB_OK && output->same != NULL && output->archive.size != output->same->archive_size)
         code = catch_up(output, err);
-    jbi_digest_end(output->archive_sum, output->archive.sha256);
     jbi_digest_end(output->index_sum, output->index.sha256);
-    return code;
+    if (code < 0 || output->same != NULL)
+        return code;
+    return jbi_readback_end(output->readback, output->archive.crc32, output->archive.sha256, err);
 }

@@ -6,13 +6,15 @@
 #include "archive/members.h"
 #include "archive/piece.h"
 #include "archive/previous.h"
+#include "archive/readback.h"
 #include "base/text.h"
 
 /* Where finished members of an archive go, and the lines of its index with them. */
 struct archive_output {
     int archive_fd, index_fd;
     struct gzip *index_gzip;
-    struct digest *archive_sum, *index_sum;
+    struct readback *readback; /* of the archive */
+    struct digest *index_sum;
     struct text lines;    /* of the index, not yet compressed */
     uint64_t row_offset;  /* in the archive: of the row of members under way */
     struct index_row row; /* the members of a large file, or one */
@@ -26,8 +28,9 @@ struct archive_output {
     void *user;
 };
 
+/* name is what error texts call the archive. */
 int jbi_output_begin(struct archive_output *output, int archive_fd, int index_fd,
-                     enum compression compression, struct jb_error *err);
+                     const struct members_options *options, struct jb_error *err);
 /* Writes a packed piece, whose cargo is a group. */
 int jbi_output_member(struct archive_output *output, struct piece *piece, struct jb_error *err);
 /* Writes the rest of the index and completes the totals. */

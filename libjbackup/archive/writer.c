@@ -29,7 +29,7 @@ int jbi_archive_begin(struct archive_writer **out, int archive_fd, int index_fd,
     writer->options = options;
     writer->tar = jbi_tar_new();
     writer->file_sum = jbi_digest_new();
-    int code = jbi_output_begin(&writer->output, archive_fd, index_fd, options->compression, err);
+    int code = jbi_output_begin(&writer->output, archive_fd, index_fd, options, err);
     if (code == JB_OK && (writer->tar == NULL || writer->file_sum == NULL))
         code = jbi_fail_memory(err);
     if (code == JB_OK)

@@ -48,7 +48,8 @@ struct archive_totals {
     bool is_same;    /* it is that one, byte for byte, and was not written; sha256 is not set */
 };
 
-/* The archive goes to archive_fd, the index to index_fd; neither is fsynced or closed. */
+/* The archive goes to archive_fd, which is read back, too; the index to index_fd. Neither is
+ * fsynced or closed. */
 int jbi_archive_begin(struct archive_writer **out, int archive_fd, int index_fd,
                       const struct members_options *options, struct jb_error *err);
 /* From now on entries may be kept from previous, which must live as long as the writer. differs is

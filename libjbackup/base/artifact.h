@@ -87,6 +87,7 @@ struct artifact {
     int64_t duration_ms;
     bool linked; /* a hard link of the previous backup's file, read and found whole; not kept in the
                     manifest */
+    bool is_read_back; /* by its source: the checksum is of what is in the file; not kept */
 
     /* Those in members: ARTIFACT_SQLITE, ARTIFACT_CODEBASE */
     const char *recipe;    /* what its bytes depend on beside the content; NULL: not known */

@@ -161,6 +161,7 @@ static int codebase_capture(const void *config, const struct source_job *job, in
         return code;
     artifact_fill(archive, &totals.archive);
     archive->copied_bytes = totals.copied;
+    archive->is_read_back = !totals.is_same;
     artifact_fill(index, &totals.index);
     archive->duration_ms = jbi_monotonic_ms() - begin_ms;
     *count = 2;
