@@ -192,10 +192,12 @@ struct jb_verify_options {
     int depth;             /* enum jb_depth */
     int latest; /* 1: only the newest backup; a newer one whose manifest is damaged is an ERROR */
     int sample; /* of code archives only about so many percent; 0: all of it */
+    int if_older_days; /* at JB_DEPTH_BYTES: what was read in full and found right within so many
+                          days is not read, only looked for; 0: all is read */
 };
 #define JB_VERIFY_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        sizeof(struct jb_verify_options), NULL, 0, 0, 0                                            \
+        sizeof(struct jb_verify_options), NULL, 0, 0, 0, 0                                         \
     }
 
 /* Reads every artifact in full: checksums, every member and entry of an archive decoded, file
@@ -207,9 +209,11 @@ struct jb_verify_options {
  * Figures: backups, artifacts, files, tables, bytes_read, bytes_restored, duration_ms, depth,
  * sample, bad (backups with an ERROR), incomplete (how many of these only have what could not be
  * compared), read_mb_s, decoded_mb_s, restored_mb_s (MB of 1,000,000 bytes per
- * second; 0: not done, or too fast to tell).
- * Rows: one per backup: timestamp, category, type, ok, result ("equal", "different", "incomplete"),
- * depth, artifacts, files, tables, duration_ms, restored_in (of PostgreSQL: where; or null).
+ * second; 0: not done, or too fast to tell), skipped (artifacts that were read of late, so not now;
+ * not among artifacts).
+ * Rows: one per backup: timestamp, category, type, ok, result ("equal", "different", "incomplete",
+ * "skipped": equal as far as it was read now, which is kept as no proof), depth, artifacts (all),
+ * files, tables, duration_ms, restored_in (of PostgreSQL: where; or null), skipped.
  * No backup at all is an ERROR finding, never a pass; so is a manifest that can't be read, which
  * counts as a bad backup without a row, and what could not be compared. A speed under half of what
  * is usual on this host is a WARNING. Expected codes: JB_EINVAL, JB_ENOTFOUND, JB_ECANCELED. */

@@ -25,6 +25,7 @@ static const struct cli_option options[OPTION_END - CLI_OWN_OPTIONS] = {
     OWN(OPTION_DEPTH) = {"depth", "D", "bytes, content (as without it) or restore"},
     OWN(OPTION_LATEST) = {"latest", NULL, "only the newest backup"},
     OWN(OPTION_SAMPLE) = {"sample", "N%", "of code archives only about so much"},
+    OWN(OPTION_IF_OLDER) = {"if-older", "DAYS", "bytes: skip what was read within so many days"},
     OWN(OPTION_KEEP_DAYS) = {"keep-days", "N", "cleanup leaves it alone for so many days"},
 };
 
@@ -82,6 +83,8 @@ static int call_verify(const struct cli *cli, jb_project *project, jb_report **r
     int code = cli_depth(cli, OPTION_DEPTH, &wanted.depth, err);
     if (code == JB_OK)
         code = cli_percent(cli, OPTION_SAMPLE, &wanted.sample, err);
+    if (code == JB_OK)
+        code = cli_number(cli, OPTION_IF_OLDER, "days", 36525, &wanted.if_older_days, err);
     return code == JB_OK ? backup_verify(project, &wanted, report, err) : code;
 }
 
@@ -224,7 +227,7 @@ static const struct cli_command commands[] = {
      call_list, print_list},
     {"verify", "[TS]",
      CLI_BIT(OPTION_TIMESTAMP) | CLI_BIT(OPTION_DEPTH) | CLI_BIT(OPTION_LATEST) |
-         CLI_BIT(OPTION_SAMPLE),
+         CLI_BIT(OPTION_SAMPLE) | CLI_BIT(OPTION_IF_OLDER),
      "read backups in full and compare all digests",
      "All backups, the one named, or the latest. Every artifact is read and decoded,\n"
      "every file and table compared with its digest. With --depth restore all is also\n"

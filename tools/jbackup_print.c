@@ -50,12 +50,14 @@ static void print_verified(const struct cli *cli, const jb_report *report, size_
     char artifacts[CLI_NUMBER_SIZE], files[CLI_NUMBER_SIZE], tables[CLI_NUMBER_SIZE];
     bool is_good = jb_report_number(report, row, "ok") != 0;
     bool is_incomplete = strcmp(cli_field(report, row, "result"), "incomplete") == 0;
+    bool is_skipped = strcmp(cli_field(report, row, "result"), "skipped") == 0;
     bool is_proof = strcmp(cli_field(report, row, "depth"), "restore") == 0;
     const char *restored_in = cli_field(report, row, "restored_in");
     printf("%s %s%s%s %s, %s: %s, %s, %s%s%s\n", cli_field(report, row, "timestamp"),
            cli_color(cli->is_out_colored, is_good ? CLI_GREEN : CLI_RED),
            is_incomplete ? "NOT COMPARED in full"
            : !is_good    ? "DAMAGED"
+           : is_skipped  ? "good so far, not all read now"
            : is_proof    ? "proved"
                          : "good",
            cli_color(cli->is_out_colored, CLI_PLAIN), cli_field(report, row, "category"),
@@ -80,6 +82,15 @@ static void print_all_good(const jb_report *report)
            cli_duration_text(time, cli_figure(report, "duration_ms")));
 }
 
+static void print_skipped(const jb_report *report)
+{
+    char artifacts[CLI_NUMBER_SIZE], bytes[CLI_NUMBER_SIZE], skipped[CLI_NUMBER_SIZE];
+    printf("what was read now is good: %s, %s; skipped, being read of late: %s\n",
+           cli_counted(artifacts, cli_figure(report, "artifacts"), "artifact"),
+           cli_size_text(bytes, cli_figure(report, "bytes_read")),
+           cli_counted(skipped, cli_figure(report, "skipped"), "artifact"));
+}
+
 void print_verify(const struct cli *cli, const jb_report *report)
 {
     int64_t count = cli_figure(report, "backups"), bad = cli_figure(report, "bad");
@@ -97,6 +108,8 @@ void print_verify(const struct cli *cli, const jb_report *report)
                cli_counted(backups, count, "backup"));
     else if (jb_report_verdict(report) >= JB_ERROR)
         printf("%s read, but there are errors\n", cli_counted(backups, count, "backup"));
+    else if (cli_figure(report, "skipped") > 0)
+        print_skipped(report);
     else
         print_all_good(report);
 }

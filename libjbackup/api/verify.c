@@ -13,7 +13,7 @@ struct verify_run {
     struct source_checked total;
     uint64_t bytes_decoded, bytes_restored;
     int64_t look_ms, restore_ms;
-    size_t backups, artifacts, bad, incomplete;
+    size_t backups, artifacts, bad, incomplete, skipped;
     struct past_run *past;
     size_t past_count;
 };
@@ -28,13 +28,16 @@ static void report_backup(const struct verification *v, enum proof_result result
     jbi_row_text(report, row, "category", jbi_category_name(backup->category));
     jbi_row_text(report, row, "type", jbi_type_name(backup->type));
     jbi_row_bool(report, row, "ok", result == PROOF_EQUAL);
-    jbi_row_text(report, row, "result", jbi_proof_result_name(result));
+    jbi_row_text(report, row, "result",
+                 result == PROOF_EQUAL && v->skipped > 0 ? "skipped"
+                                                         : jbi_proof_result_name(result));
     jbi_row_text(report, row, "depth", jbi_proof_depth_name(jbi_proof_depth_of(v->depth)));
     jbi_row_number(report, row, "artifacts", (int64_t)backup->artifact_count);
     jbi_row_number(report, row, "files", (int64_t)v->sum.files);
     jbi_row_number(report, row, "tables", (int64_t)v->sum.tables);
     jbi_row_number(report, row, "duration_ms", duration_ms);
     jbi_row_text(report, row, "restored_in", v->restored_in);
+    jbi_row_number(report, row, "skipped", (int64_t)v->skipped);
 }
 
 static void count_backup(struct verify_run *run, const struct verification *v,
@@ -43,7 +46,8 @@ static void count_backup(struct verify_run *run, const struct verification *v,
     run->backups++;
     run->bad += result != PROOF_EQUAL;
     run->incomplete += result == PROOF_INCOMPLETE;
-    run->artifacts += v->backup->artifact_count;
+    run->artifacts += v->backup->artifact_count - v->skipped;
+    run->skipped += v->skipped;
     run->total.bytes_read += v->sum.bytes_read;
     run->total.files += v->sum.files;
     run->total.tables += v->sum.tables;
@@ -62,6 +66,7 @@ static int verify_backup(struct verify_run *run, const struct manifest *backup,
         .depth = run->options.depth,
         .sample = run->options.sample ? run->options.sample : 100,
         .scratch_fd = run->scratch_fd,
+        .if_older_days = run->options.if_older_days,
         .past = run->past,
         .past_count = run->past_count,
     };
@@ -149,6 +154,7 @@ static void report_figures(struct verify_run *run)
                    jbi_rate(run->bytes_restored, run->restore_ms));
     jbi_row_number(report, figures, "bad", (int64_t)(run->bad + damaged));
     jbi_row_number(report, figures, "incomplete", (int64_t)run->incomplete);
+    jbi_row_number(report, figures, "skipped", (int64_t)run->skipped);
 }
 
 static int check_options(const struct jb_verify_options *options, struct jb_error *err)
@@ -161,6 +167,13 @@ static int check_options(const struct jb_verify_options *options, struct jb_erro
     if (is_sample && options->depth != JB_DEPTH_CONTENT) {
         jbi_fail(err, JB_EINVAL, "a sample is taken at depth content only");
         jbi_hint(err, "leave the sample out: at the other depths all is read");
+        return JB_EINVAL;
+    }
+    if (options->if_older_days < 0)
+        return jbi_fail(err, JB_EINVAL, "days are not negative");
+    if (options->if_older_days > 0 && options->depth != JB_DEPTH_BYTES) {
+        jbi_fail(err, JB_EINVAL, "what was read of late is skipped at depth bytes only");
+        jbi_hint(err, "add \"--depth bytes\", or leave the age out");
         return JB_EINVAL;
     }
     if (options->timestamp != NULL && options->latest)

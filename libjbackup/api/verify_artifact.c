@@ -3,11 +3,17 @@
  * ERROR finding, never silence. */
 #include "api/verify_artifact.h"
 
+#include <sys/stat.h>
+
 #include "base/clock.h"
+#include "base/scope.h"
+#include "os/file.h"
 #include "source/codebase.h"
 #include "source/codebase_prove.h"
 #include "source/postgresql_prove.h"
 #include "source/stored.h"
+
+#define DAY_US (86400 * INT64_C(1000000))
 
 size_t jbi_errors_since(const jb_report *report, size_t from)
 {
@@ -142,6 +148,30 @@ static void compare_checksum(const struct verification *v, const struct artifact
         jbi_finding(report, JB_ERROR, artifact->path, "its checksum could not be taken");
 }
 
+/* Whether the artifact was read lately, and is there still, of its size; which is told. */
+static bool skip(struct verification *v, const struct artifact *artifact)
+{
+    const struct proof_read *read =
+        v->if_older_days > 0 ? jbi_proofs_read_of(&v->proofs, artifact->path) : NULL;
+    struct jb_error unwanted = {0};
+    struct stat st;
+    scope_fd int fd = -1;
+    if (read == NULL)
+        return false;
+    int64_t age_us = jbi_now_us() - read->at_us;
+    if (age_us < 0 || age_us >= v->if_older_days * DAY_US ||
+        jbi_open_regular(jbi_category_fd(v->session, v->backup), artifact->path, &fd, &unwanted) <
+            0 ||
+        fstat(fd, &st) < 0 || (uint64_t)st.st_size != artifact->size)
+        return false;
+    int64_t days = age_us / DAY_US;
+    jbi_finding(v->session->report, JB_INFO, artifact->path,
+                "not read now: it was read %lld day%s ago by %s", (long long)days,
+                days == 1 ? "" : "s", read->tool);
+    v->skipped++;
+    return true;
+}
+
 int jbi_verify_artifact(struct verification *v, const struct artifact *artifact,
                         struct jb_error *err)
 {
@@ -150,6 +180,8 @@ int jbi_verify_artifact(struct verification *v, const struct artifact *artifact,
     struct source_checked checked = {0};
     size_t before = report->finding_count;
     int64_t begin_ms = jbi_monotonic_ms(), look_ms;
+    if (skip(v, artifact))
+        return JB_OK;
     int code = look(v, &job, artifact, &checked, err);
     if (code < 0)
         return code;
@@ -162,6 +194,8 @@ int jbi_verify_artifact(struct verification *v, const struct artifact *artifact,
     v->sum.tables += checked.tables;
     if (jbi_errors_since(report, before) > 0)
         return JB_OK;
+    if (checked.sha256_known)
+        v->read[v->read_count++] = artifact;
     if (v->depth != JB_DEPTH_BYTES && !is_sampled(v, artifact))
         v->bytes_decoded += artifact->raw_size;
     if (v->depth != JB_DEPTH_RESTORE)

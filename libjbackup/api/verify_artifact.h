@@ -3,6 +3,7 @@
 #define JBI_API_VERIFY_ARTIFACT_H
 
 #include "api/session.h"
+#include "repository/proof.h"
 
 struct past_run;
 
@@ -16,7 +17,11 @@ struct verification {
     struct source_checked sum;
     uint64_t bytes_decoded, bytes_restored;
     int64_t look_ms, restore_ms;
-    const char *restored_in;     /* of PostgreSQL: where; NULL: nowhere */
+    const char *restored_in; /* of PostgreSQL: where; NULL: nowhere */
+    int if_older_days;       /* of what was read within so many days the bytes aren't; 0: all */
+    struct proofs proofs;    /* that there are, when if_older_days is set */
+    const struct artifact **read; /* in full and found right; room for all */
+    size_t read_count, skipped;
     size_t incomplete;           /* ERROR findings that tell what could not be compared */
     const struct past_run *past; /* earlier verifications, newest first */
     size_t past_count;

@@ -55,16 +55,35 @@ bool jbi_backup_is_removed(const struct session *session, const struct manifest 
            errno == ENOENT;
 }
 
+/* What is remembered of a backup that was found broken is not relied upon. */
+static int reads_begin(struct verification *v, struct jb_error *err)
+{
+    struct session *session = v->session;
+    int64_t since;
+    int code = JB_OK;
+    v->read = jbi_arena_alloc(&session->arena, (v->backup->artifact_count + 1) * sizeof *v->read);
+    if (v->read == NULL)
+        return jbi_fail_memory(err);
+    if (v->if_older_days > 0)
+        code = jbi_proofs_load(&session->repository, v->backup, &session->arena, session->report,
+                               &v->proofs, err);
+    if (jbi_proofs_state(&v->proofs, &since) == PROOF_STATE_BROKEN)
+        v->if_older_days = 0;
+    return code;
+}
+
 int jbi_verify_backup(struct verification *v, struct verified *out, struct jb_error *err)
 {
-    const struct session *session = v->session;
+    struct session *session = v->session;
     const struct manifest *backup = v->backup;
     jb_report *report = session->report;
     int64_t begin_ms = jbi_monotonic_ms();
     size_t before = report->finding_count;
     int verdict_before = report->verdict;
     *out = (struct verified){0};
-    int code = verify_checksums(session, backup, err);
+    int code = reads_begin(v, err);
+    if (code == JB_OK)
+        code = verify_checksums(session, backup, err);
     for (size_t i = 0; i < backup->artifact_count && code == JB_OK; i++)
         code = jbi_verify_artifact(v, &backup->artifacts[i], err);
     if (code < 0)

@@ -83,8 +83,11 @@ int jbi_verify_keep(struct verification *v, size_t before, int64_t duration_ms,
         .bytes_read = v->sum.bytes_read,
         .bytes_decoded = v->bytes_decoded,
         .bytes_restored = v->bytes_restored,
+        .read = v->read,
+        .read_count = v->read_count,
+        .is_partial = v->skipped > 0,
     };
-    if (v->sample == 100)
+    if (v->sample == 100 && v->skipped == 0)
         jbi_rates_compare(session->report, v->backup->timestamp, &proof, v->past, v->past_count);
     take_findings(v, before, &proof);
     int code = add_proof(v, &proof, &why);

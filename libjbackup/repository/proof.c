@@ -58,6 +58,15 @@ enum proof_state jbi_proofs_state(const struct proofs *proofs, int64_t *since)
     return deciding->depth == PROOF_RESTORE ? PROOF_STATE_PROVED : PROOF_STATE_CHECKED;
 }
 
+const struct proof_read *jbi_proofs_read_of(const struct proofs *proofs, const char *path)
+{
+    for (size_t i = 0; i < proofs->read_count; i++) {
+        if (strcmp(proofs->reads[i].path, path) == 0)
+            return &proofs->reads[i];
+    }
+    return NULL;
+}
+
 /* ---- Reading -------------------------------------------------------------------------------- */
 
 static void make_subject(char to[2 * LAYOUT_NAME_SIZE], const struct manifest *manifest)
@@ -169,22 +178,52 @@ static int keep_worst(struct proof *proof, struct arena *arena, struct jb_error 
     return JB_OK;
 }
 
+static bool was_read_now(const struct proof *proof, const struct artifact *artifact)
+{
+    for (size_t i = 0; i < proof->read_count; i++) {
+        if (proof->read[i] == artifact)
+            return true;
+    }
+    return false;
+}
+
+/* Of each artifact the newest reading. */
+static int reads_with(struct proofs *out, const struct proofs *old, const struct manifest *manifest,
+                      const struct proof *proof, struct arena *arena, struct jb_error *err)
+{
+    out->reads = jbi_arena_alloc(arena, (manifest->artifact_count + 1) * sizeof *out->reads);
+    if (out->reads == NULL)
+        return jbi_fail_memory(err);
+    for (size_t i = 0; i < manifest->artifact_count && out->read_count < PROOF_READS_MAX; i++) {
+        const struct artifact *artifact = &manifest->artifacts[i];
+        const struct proof_read *before = jbi_proofs_read_of(old, artifact->path);
+        if (was_read_now(proof, artifact))
+            out->reads[out->read_count++] =
+                (struct proof_read){artifact->path, proof->tool, proof->at_us};
+        else if (before != NULL)
+            out->reads[out->read_count++] = *before;
+    }
+    return JB_OK;
+}
+
 /* What has to be written: the old ones with the new one before them. */
 static int proofs_with(struct proofs *out, const struct proofs *old,
                        const struct manifest *manifest, const struct proof *proof,
                        struct arena *arena, struct jb_error *err)
 {
-    *out = (struct proofs){.count = old->count + 1};
-    out->list = jbi_arena_alloc(arena, out->count * sizeof *out->list);
+    size_t added = !proof->is_partial || proof->result == PROOF_DIFFERENT;
+    *out = (struct proofs){.count = old->count + added};
+    out->list = jbi_arena_alloc(arena, (out->count + 1) * sizeof *out->list);
     if (out->list == NULL || !jbi_manifest_digest(manifest, out->manifest_digest))
         return jbi_fail_memory(err);
     memcpy(out->timestamp, manifest->timestamp, TIMESTAMP_SIZE);
     memcpy(out->manifest_sha256, manifest->self_sha256, SHA256_HEX_SIZE);
     out->list[0] = *proof;
     if (old->count > 0)
-        memcpy(out->list + 1, old->list, old->count * sizeof *out->list);
+        memcpy(out->list + added, old->list, old->count * sizeof *out->list);
     drop_oldest(out);
-    return keep_worst(out->list, arena, err);
+    int code = reads_with(out, old, manifest, proof, arena, err);
+    return code < 0 || added == 0 ? code : keep_worst(out->list, arena, err);
 }
 
 /* Made in .jbackup/, so that a crash leaves nothing in the category. */

@@ -15,7 +15,11 @@
  *       {"at": time, "depth": "restore", "result": "equal", "sample": 100, "host": ..., "tool":
  * ..., "duration_s": 1.2, "look_s": 0.5, "restore_s": 0.7, "files": 10, "tables": 3,
  *        "bytes_read": 123, "bytes_decoded": 789, "bytes_restored": 456,
- *        "findings": [{"level": "ERROR", "subject": ..., "message": ...}, ...]}, ...]}
+ *        "findings": [{"level": "ERROR", "subject": ..., "message": ...}, ...]}, ...],
+ *      "reads": [{"path": ..., "at": time, "tool": ...}, ...]}
+ *
+ * reads has of each artifact when it was last read in full and found to have its checksum, and by
+ * which version; files of older versions have none.
  *
  * A proof is of the manifest with that jbi_manifest_digest, which pin and unpin leave as it is: of
  * another one it says nothing. manifest_sha256, the manifest's last line when a proof was added
@@ -25,6 +29,7 @@
 #define PROOF_FINDINGS_KEPT 20   /* the worst */
 #define PROOF_TEXT_SIZE     1024 /* longer texts are cut */
 #define PROOF_SIZE_MAX      (8 << 20)
+#define PROOF_READS_MAX     10000
 
 enum proof_depth { PROOF_BYTES, PROOF_CONTENT, PROOF_RESTORE };
 enum proof_result { PROOF_EQUAL, PROOF_DIFFERENT, PROOF_INCOMPLETE };
@@ -44,11 +49,22 @@ struct proof {
     uint64_t files, tables, bytes_read, bytes_decoded, bytes_restored;
     const struct proof_finding *findings;
     size_t finding_count;
+    const struct artifact *const *read; /* read in full and found right; on adding only */
+    size_t read_count;
+    bool is_partial; /* on adding: what was read of late was skipped, so it says nothing but what
+                        was read, unless it found a difference */
+};
+
+struct proof_read {
+    const char *path, *tool;
+    int64_t at_us;
 };
 
 struct proofs {
     struct proof *list; /* newest first */
     size_t count;
+    struct proof_read *reads;
+    size_t read_count;
     char timestamp[TIMESTAMP_SIZE]; /* what the file says; "" in an empty list */
     char manifest_sha256[SHA256_HEX_SIZE], manifest_digest[SHA256_HEX_SIZE];
 };
@@ -86,6 +102,8 @@ int jbi_proofs_load(const struct repository *repository, const struct manifest *
  * backup is gone; JB_EIO where the repository can't be written. */
 int jbi_proof_add(const struct repository *repository, const struct manifest *manifest,
                   const struct proof *proof, struct arena *arena, struct jb_error *err);
+/* When that artifact was last read in full and found right; NULL: not known. */
+const struct proof_read *jbi_proofs_read_of(const struct proofs *proofs, const char *path);
 /* *since is the time of the proof that decides; samples and incomplete proofs decide nothing but
  * against. 0: none. */
 enum proof_state jbi_proofs_state(const struct proofs *proofs, int64_t *since);

@@ -84,6 +84,21 @@ static bool put_proof(struct json *to, const struct proof *proof)
            put_count(to, "bytes_restored", proof->bytes_restored) && put_findings(to, proof);
 }
 
+static bool put_reads(struct json *to, const struct proofs *proofs)
+{
+    struct json *rows = jbi_json_array();
+    bool ok = jbi_json_set(to, "reads", rows);
+    for (size_t i = 0; i < proofs->read_count && ok; i++) {
+        const struct proof_read *read = &proofs->reads[i];
+        struct json *row = jbi_json_object();
+        char at[ISO_TIME_SIZE];
+        jbi_iso_time(at, read->at_us, true);
+        ok = jbi_json_push(rows, row) && put_text(row, "path", read->path) &&
+             put_text(row, "at", at) && put_text(row, "tool", read->tool);
+    }
+    return ok;
+}
+
 char *jbi_proofs_print(const struct proofs *proofs)
 {
     scope_json *root = jbi_json_object();
@@ -97,6 +112,7 @@ char *jbi_proofs_print(const struct proofs *proofs)
         struct json *row = jbi_json_object();
         ok = jbi_json_push(rows, row) && put_proof(row, &proofs->list[i]);
     }
+    ok = ok && put_reads(root, proofs);
     return ok ? jbi_json_print(root, 2) : NULL;
 }
 
@@ -170,6 +186,23 @@ static void read_proof(struct reader *r, const struct json *from, struct proof *
     read_findings(r, from, to);
 }
 
+/* Absent in files of older versions. */
+static void read_reads(struct reader *r, const struct json *from, struct proofs *to)
+{
+    const struct json *rows = NULL;
+    if (jbi_json_get(from, "reads") == NULL)
+        return;
+    to->reads = read_short_list(r, from, "reads", PROOF_READS_MAX, sizeof *to->reads, &rows,
+                                &to->read_count);
+    r->where = "reads";
+    for (size_t i = 0; i < to->read_count && r->code == JB_OK; i++) {
+        const struct json *row = jbi_json_at(rows, i);
+        to->reads[i].path = read_text(r, row, "path");
+        to->reads[i].at_us = jbi_read_time(r, row, "at");
+        to->reads[i].tool = read_text(r, row, "tool");
+    }
+}
+
 int jbi_proofs_parse(struct proofs *out, const char *text, size_t len, const char *timestamp,
                      const char *name, struct arena *arena, struct jb_error *err)
 {
@@ -192,6 +225,8 @@ int jbi_proofs_parse(struct proofs *out, const char *text, size_t len, const cha
         read_short_list(r, root, "proofs", PROOFS_KEPT, sizeof *read.list, &rows, &read.count);
     for (size_t i = 0; i < read.count && reader.code == JB_OK; i++)
         read_proof(r, jbi_json_at(rows, i), &read.list[i]);
+    if (reader.code == JB_OK)
+        read_reads(r, root, &read);
     if (reader.code == JB_OK)
         *out = read;
     return reader.code;

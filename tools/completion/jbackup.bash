@@ -10,7 +10,7 @@ _jbackup_options_of() {
     case $1 in
     backup) echo '--db-only --code-only --category --label --keep-days --reread --wait' ;;
     list) echo '--size --category' ;;
-    verify) echo '--timestamp --depth --latest --sample' ;;
+    verify) echo '--timestamp --depth --latest --sample --if-older' ;;
     cleanup) echo '--dry-run --wait' ;;
     remove) echo '--dry-run --wait' ;;
     pin | unpin) echo '--wait' ;;
@@ -35,7 +35,7 @@ _jbackup_command() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --project | --backup-dir | --category | --label | --keep-days | --wait | --timestamp | --to | --path | \
-            --database | --type | --depth | --sample) ((i++)) ;;
+            --database | --type | --depth | --sample | --if-older) ((i++)) ;;
         -*) ;;
         *)
             echo "${COMP_WORDS[i]}"
@@ -58,7 +58,7 @@ _jbackup() {
     --type) words='full database codebase' ;;
     --depth) words='bytes content restore' ;;
     --timestamp) words=$(_jbackup_timestamps) ;;
-    --label | --keep-days | --wait | --path | --database | --sample) ;;
+    --label | --keep-days | --wait | --path | --database | --sample | --if-older) ;;
     *)
         if [[ $word == -* ]]; then
             words="$_jbackup_options $(_jbackup_options_of "$command")"
