@@ -19,6 +19,7 @@
 #include "base/report.h"
 #include "base/scope.h"
 #include "os/file.h"
+#include "source/recipe.h"
 #include "source/sqlite_inspection.h"
 #include "source/sqlite_pack.h"
 #include "source/tables.h"
@@ -123,8 +124,10 @@ static int capture(const void *config, const struct source_job *job, int categor
         .path = jbi_arena_printf(job->arena, "db_%s/sqlite_%s.db.gz", job->timestamp, source->name),
         .from = jbi_arena_text(job->arena, source->path),
         .server_version = jbi_sqlite_version(),
+        .recipe = jbi_recipe(job),
     };
-    if (artifacts[0].name == NULL || artifacts[0].path == NULL || artifacts[0].from == NULL)
+    if (artifacts[0].name == NULL || artifacts[0].path == NULL || artifacts[0].from == NULL ||
+        artifacts[0].recipe == NULL)
         return jbi_fail_memory(err);
     struct stat st;
     if (stat(source->path, &st) == 0) { /* if not, the copy says why */

@@ -12,7 +12,6 @@
 #include "base/report.h"
 #include "base/scope.h"
 #include "os/file.h"
-#include "source/recipe.h"
 
 struct members_options jbi_sqlite_packing(const struct source_job *job, const char *step,
                                           const char *path)
@@ -56,9 +55,6 @@ int jbi_sqlite_pack(const struct sqlite_source *source, const struct source_job 
 {
     struct members_options options = jbi_sqlite_packing(job, "pack database", artifact->path);
     struct members_totals totals;
-    artifact->recipe = jbi_recipe(job);
-    if (artifact->recipe == NULL)
-        return jbi_fail_memory(err);
     scope_fd int out = openat(category_fd, artifact->path,
                               O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (out < 0)
