@@ -31,8 +31,8 @@ import weakref
 # of jbackup.h. A hook is a callable: finding(check, finding), with a finding as reports have it; the
 # pointer that C wants for it is not needed here.
 VERBS = {
-    "backup_create": "int:type int:wait_s text:category text:label int:keep_days",
-    "backup_verify": "text:timestamp int:depth int:latest int:sample",
+    "backup_create": "int:type int:wait_s text:category text:label int:keep_days int:reread",
+    "backup_verify": "text:timestamp int:depth int:latest int:sample int:if_older_days",
     "jb_verify_system": "text:test text:timestamp int:depth int:latest int:all int:sample "
                         "int:write_report text:program text:shell",
     "restore_safe": "text:timestamp text:to text:path text:database int:type text:environment "
@@ -61,9 +61,9 @@ VERBS = {
     "jb_diff": "text:from text:to",
     "jb_stats": "",
     "jb_cleanup": "int:dry_run int:wait_s",
-    "jb_remove": "text:timestamp int:wait_s",
-    "jb_pin": "text:timestamp int:wait_s",
-    "jb_unpin": "text:timestamp int:wait_s",
+    "jb_remove": "text:timestamp int:wait_s int:dry_run",
+    "jb_pin": "text:timestamp int:wait_s int:dry_run",
+    "jb_unpin": "text:timestamp int:wait_s int:dry_run",
 }
 
 

@@ -58,7 +58,7 @@ def press_back_up(page, address):
     state = wait_for(page, f"['done', 'failed', 'canceled'].includes({STATE}) && {STATE}")
     seen = page.look("seen")
     tell("back up now: it is done", state == "done", state, seen[-3:])
-    tell("back up now: the bar moves to its end", len({at for _, at, _, _ in seen if 0 < at < 1}) >= 2
+    tell("back up now: the bar moves to its end", any(0 < at < 1 for _, at, _, _ in seen)
          and seen[-1][1] == 1, seen)
     tell("back up now: its steps are told", len({line for _, _, line, _ in seen}) >= 4, seen)
     tell("back up now: no second one meanwhile", any(disabled for _, _, _, disabled in seen)

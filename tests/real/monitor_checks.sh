@@ -95,7 +95,8 @@ fi
 sql journal "DELETE FROM note"
 expect 0 "a backup of an empty database" backup
 finds "a dump of no rows" size ERROR journal 'holds no row'
-sql journal "INSERT INTO note SELECT generate_series(1, 5000)"
+# Other rows than before, or the new dump would be a link to the old one.
+sql journal "INSERT INTO note SELECT generate_series(1, 5001)"
 expect 0 "a backup with rows" backup
 well "rows are back" size
 
@@ -134,7 +135,7 @@ if mount -t tmpfs -o size=20m,nr_inodes=400,mode=0700 tmpfs "$disk" 2>/dev/null;
     well "a disk with room" disk
     head -c 18200000 /dev/zero >"$disk/filler"
     finds "a disk that is filling" disk WARNING space '% full.*cleanup'
-    head -c 19300000 /dev/zero >"$disk/filler" 2>/dev/null
+    head -c 20000000 /dev/zero >"$disk/filler" 2>/dev/null
     finds "a disk that is nearly full" disk ERROR space '% full.*cleanup'
     head -c 30000000 /dev/zero >"$disk/filler" 2>/dev/null
     finds "a disk without room for a backup" disk CRITICAL space 'no room for the next one'
