@@ -658,12 +658,43 @@ struct jb_diff_options {
 /* What differs. Rows: change (added, removed, changed), path, or table and database; what (content,
  * mode, owner, time, type, link, rows, ... joined by commas), from_size, to_size (or from_rows,
  * to_rows). A table of PostgreSQL is schema.name; its large objects count as one table, "large
- * objects"; sequences are not compared. A row with a database and no table is of its schema, or of
- * a database that only one of the two holds. What is not compared is a WARNING finding: a component
+ * objects"; sequences are not compared. A row with a database and no table is of its schema
+ * (definitions: the names of what differs in it, if known), or of a database that only one of the
+ * two holds. What is not compared is a WARNING finding: a component
  * that only one of them holds; all but the tables where a dump is as pg_dump made it.
  * Figures: from, to, added, removed, changed. */
 JB_API JB_MUST_USE int jb_diff(jb_project *project, const struct jb_diff_options *options,
                                jb_report **report, struct jb_error *err);
+
+struct jb_diff_live_options {
+    size_t size;
+    const char *timestamp; /* required */
+    const char *path;      /* only this file or folder of the code; NULL: everything */
+    const char *database;  /* only this database, by name; NULL: everything */
+    int type;              /* enum jb_type */
+};
+#define JB_DIFF_LIVE_OPTIONS_INIT                                                                  \
+    {                                                                                              \
+        sizeof(struct jb_diff_live_options), NULL, NULL, NULL, 0                                   \
+    }
+
+/* What a restore in place would change: the live system held against a backup. Nothing is written
+ * to either; SQLite databases are copied to a temporary folder in /var/tmp first, PostgreSQL is
+ * read in one read-only transaction. Rows as of jb_diff, from the live system to the backup: added
+ * (a restore adds it), removed (it takes it away), changed, with content or type in what if it
+ * replaces it, else only mode, owner, time or link. All files of the recorded size are read;
+ * extended attributes are not compared; what a restore leaves alone has no row, and if the backup
+ * has it, an INFO finding. Tables have other content, too, if their rows come in another order. The
+ * row of a schema has definitions, the names of what differs. A row with a sequence has from_value
+ * and to_value. What could not be read is an ERROR finding, a file that changed or vanished
+ * meanwhile, or what a restore would refuse, a WARNING. Figures: from ("live"), to (the backup),
+ * result ("equal", "different", or "incomplete": something could not be compared), added, removed,
+ * changed (rows); of them files_added, files_removed, files_replaced, files_metadata (entries of
+ * the code) and in_databases; files, databases, tables (compared), not_compared, bytes_read (of
+ * files), duration_ms. Programs: pg_dump. Expected codes: JB_EINVAL, JB_ENOTFOUND, JB_ECORRUPT,
+ * JB_EIO, JB_ECANCELED. */
+JB_API JB_MUST_USE int jb_diff_live(jb_project *project, const struct jb_diff_live_options *options,
+                                    jb_report **report, struct jb_error *err);
 
 struct jb_stats_options {
     size_t size;

@@ -39,6 +39,7 @@ enum {
     OPTION_SAMPLE,
     OPTION_IF_OLDER,
     OPTION_KEEP_DAYS,
+    OPTION_LIVE,
     OPTION_END
 };
 

@@ -26,6 +26,7 @@ static const struct cli_option options[OPTION_END - CLI_OWN_OPTIONS] = {
     OWN(OPTION_LATEST) = {"latest", NULL, "only the newest backup"},
     OWN(OPTION_SAMPLE) = {"sample", "N%", "of code archives only about so much"},
     OWN(OPTION_IF_OLDER) = {"if-older", "DAYS", "bytes: skip what was read within so many days"},
+    OWN(OPTION_LIVE) = {"live", NULL, "compare with what lives: what would a restore change?"},
     OWN(OPTION_KEEP_DAYS) = {"keep-days", "N", "cleanup leaves it alone for so many days"},
 };
 
@@ -198,9 +199,37 @@ static int call_find(const struct cli *cli, jb_project *project, jb_report **rep
     return jb_find(project, &wanted, report, err);
 }
 
+static int call_diff_live(const struct cli *cli, jb_project *project, jb_report **report,
+                          struct jb_error *err)
+{
+    struct jb_diff_live_options wanted = JB_DIFF_LIVE_OPTIONS_INIT;
+    if (cli->operand_count > 1)
+        return cli_usage(err, "the other side is what lives",
+                         "\"diff --live\" takes one timestamp");
+    int code = cli_type(cli, OPTION_TYPE, &wanted.type, err);
+    if (code != JB_OK)
+        return code;
+    wanted.timestamp = cli->operand[0];
+    wanted.path = cli->value[OPTION_PATH];
+    wanted.database = cli->value[OPTION_DATABASE];
+    return jb_diff_live(project, &wanted, report, err);
+}
+
 static int call_diff(const struct cli *cli, jb_project *project, jb_report **report,
                      struct jb_error *err)
 {
+    static const int of_live[] = {OPTION_PATH, OPTION_DATABASE, OPTION_TYPE};
+    if (cli->value[OPTION_LIVE] != NULL)
+        return call_diff_live(cli, project, report, err);
+    for (size_t i = 0; i < sizeof of_live / sizeof *of_live; i++) {
+        if (cli->value[of_live[i]] != NULL)
+            return cli_usage(err, "two backups are compared in full",
+                             "option \"--%s\" of \"diff\" needs --live",
+                             cli_option_at(cli->tool, (size_t)of_live[i])->name);
+    }
+    if (cli->operand_count < 2)
+        return cli_usage(err, "with --live one is compared with what lives",
+                         "\"diff\" needs two timestamps: diff TS TS");
     struct jb_diff_options wanted = JB_DIFF_OPTIONS_INIT;
     wanted.from = cli->operand[0];
     wanted.to = cli->operand[1];
@@ -262,8 +291,14 @@ static const struct cli_command commands[] = {
      "base name. Versions with equal content have the same number, counted per path.\n"
      "One line each: timestamp|version|type|size|time|path.",
      call_find, print_find},
-    {"diff", "TS TS", 0, "compare two backups: files and tables",
-     "One line each: added, removed or changed|what|from|to|path or table.", call_diff, print_diff},
+    {"diff", "TS [TS]",
+     CLI_BIT(OPTION_LIVE) | CLI_BIT(OPTION_PATH) | CLI_BIT(OPTION_DATABASE) | CLI_BIT(OPTION_TYPE),
+     "compare two backups, or one with what lives",
+     "One line each: added, removed or changed|what|from|to|path or table.\n"
+     "With --live what a restore in place would change, in a sentence first; from is\n"
+     "what lives, to is the backup. Nothing is written. Status 1 if anything could not\n"
+     "be compared.",
+     call_diff, print_diff},
     {"pin", "TS", CLI_BIT(OPTION_WAIT), "keep a backup from cleanup and removal", NULL, call_pin,
      print_pin},
     {"unpin", "TS", CLI_BIT(OPTION_WAIT), "let go of a pinned backup",

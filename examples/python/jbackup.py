@@ -59,6 +59,7 @@ VERBS = {
     "jb_files": "text:timestamp",
     "jb_find": "text:pattern",
     "jb_diff": "text:from text:to",
+    "jb_diff_live": "text:timestamp text:path text:database int:type",
     "jb_stats": "",
     "jb_cleanup": "int:dry_run int:wait_s",
     "jb_remove": "text:timestamp int:wait_s int:dry_run",

@@ -8,6 +8,10 @@
 
 #include "base/hooks.h"
 
+/* What SQLite keeps beside a database, under its name with such an end. */
+enum sqlite_companion { COMPANION_WAL, COMPANION_SHM, COMPANION_JOURNAL, COMPANIONS };
+extern const char *const jbi_companion_suffixes[COMPANIONS];
+
 /*
  * Copies the database at path, also while others write to it, into name, an existing empty file in
  * dir_fd that becomes one file without -wal or -journal beside it and keeps the journal mode of the

@@ -12,208 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "adapter/sqlite.h"
 #include "adapter/sqlite_failure.h"
+#include "adapter/sqlite_original.h"
 #include "base/error.h"
 #include "base/scope.h"
 #include "os/file.h"
 
-#define BUSY_MS         15000
-#define BUSY_TURN_MS    20
-#define STILL_TRIES     5
-#define CHUNK           (1u << 20)
-#define COMPANION_SIZE  (PATH_MAX + 16)
-#define SQLITE_PATH_MAX 500 /* SQLite's own limit is 512 with the suffix */
-#define HEADER_VERSIONS 18  /* offset of the two bytes that are 2 in WAL mode */
-
-enum companion { WAL, SHM, JOURNAL, COMPANION_COUNT };
-static const char *const suffixes[COMPANION_COUNT] = {"-wal", "-shm", "-journal"};
-
-/* The database file and what lies beside it, at one moment. */
-struct view {
-    struct stat file;
-    bool is_there[COMPANION_COUNT];
-    struct stat companion[COMPANION_COUNT];
-};
-
-struct original {
-    const char *label;   /* the path as given */
-    char path[PATH_MAX]; /* without symbolic links: companions lie beside the real file */
-    sqlite3 *db;
-    bool uses_wal;
-    const struct hooks *hooks; /* may cancel a wait; NULL: nobody does */
-    bool is_canceled;
-};
-
-static void companion_path(char to[COMPANION_SIZE], const char *path, enum companion which)
-{
-    snprintf(to, COMPANION_SIZE, "%s%s", path, suffixes[which]);
-}
-
-static int look(const struct original *original, struct view *view, struct jb_error *err)
-{
-    if (stat(original->path, &view->file) < 0)
-        return jbi_fail_errno(err, JB_EDATABASE, "cannot read database \"%s\"", original->label);
-    for (int i = 0; i < COMPANION_COUNT; i++) {
-        char path[COMPANION_SIZE];
-        companion_path(path, original->path, (enum companion)i);
-        view->is_there[i] = stat(path, &view->companion[i]) == 0;
-    }
-    return JB_OK;
-}
-
-static bool is_same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-static bool is_unchanged(const struct stat *a, const struct stat *b)
-{
-    return is_same_file(a, b) && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
-static bool is_same_view(const struct view *a, const struct view *b)
-{
-    if (!is_unchanged(&a->file, &b->file))
-        return false;
-    for (int i = 0; i < COMPANION_COUNT; i++) {
-        if (a->is_there[i] != b->is_there[i])
-            return false;
-        if (a->is_there[i] && !is_unchanged(&a->companion[i], &b->companion[i]))
-            return false;
-    }
-    return true;
-}
-
-static int fail_absent(const char *label, struct jb_error *err)
-{
-    if (errno == ENOENT || errno == ENOTDIR) {
-        jbi_fail_errno(err, JB_ENOTFOUND, "there is no database file \"%s\"", label);
-        jbi_hint(err, "check the path in the configuration; the application makes the file when "
-                      "it first runs");
-        return JB_ENOTFOUND;
-    }
-    jbi_fail_errno(err, JB_EDATABASE, "cannot read database \"%s\"", label);
-    jbi_hint(err, "run as the user of the application, or let this user read the file");
-    return JB_EDATABASE;
-}
-
-/* Refuses what SQLite would report in other words, or would take for an empty database. */
-static int original_find(struct original *original, const char *path, struct jb_error *err)
-{
-    struct stat st;
-    original->label = path;
-    if (realpath(path, original->path) == NULL || stat(original->path, &st) < 0)
-        return fail_absent(path, err);
-    if (S_ISDIR(st.st_mode)) {
-        jbi_fail(err, JB_EDATABASE, "database \"%s\" is a folder", path);
-        jbi_hint(err, "give the path of the database file in it");
-        return JB_EDATABASE;
-    }
-    if (!S_ISREG(st.st_mode))
-        return jbi_fail(err, JB_EDATABASE, "database \"%s\" is not a regular file", path);
-    if (faccessat(AT_FDCWD, original->path, R_OK, AT_EACCESS) < 0)
-        return fail_absent(path, err);
-    if (st.st_size == 0) {
-        jbi_fail(err, JB_EDATABASE, "database \"%s\" is empty (0 bytes)", path);
-        jbi_hint(err, "start the application once so that it makes its tables, or restore the "
-                      "file if it was not always empty");
-        return JB_EDATABASE;
-    }
-    if (strlen(original->path) > SQLITE_PATH_MAX)
-        return jbi_fail(err, JB_EDATABASE, "the path of database \"%s\" is too long for SQLite",
-                        path);
-    return JB_OK;
-}
-
-static sqlite3_file *main_file(sqlite3 *db)
-{
-    sqlite3_file *file = NULL;
-    sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-    return file;
-}
-
-static void pause_ms(long ms)
-{
-    struct timespec time = {ms / 1000, ms % 1000 * 1000000};
-    nanosleep(&time, NULL);
-}
-
-/* Whether to try again after so many turns in vain. Short turns: between two commits of a busy
- * writer there is little time. */
-static int wait_a_turn(void *user, int turns)
-{
-    struct original *original = user;
-    struct jb_error unwanted = {0};
-    original->is_canceled =
-        original->hooks != NULL &&
-        jbi_progress(original->hooks, "wait for the database", 0, 0, "", &unwanted) < 0;
-    if (original->is_canceled || turns >= BUSY_MS / BUSY_TURN_MS)
-        return 0;
-    pause_ms(BUSY_TURN_MS);
-    return 1;
-}
-
-/* All reading of the database file goes through SQLite: closing a descriptor of our own would drop
- * the locks that the application, if it runs in this process, has on the file. */
-static int original_open(struct original *original, const struct view *view, struct jb_error *err)
-{
-    int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX;
-    int rc = sqlite3_open_v2(original->path, &original->db, flags, NULL);
-    if (rc != SQLITE_OK)
-        return jbi_sqlite_fail(err, original->db, rc, original->label);
-    sqlite3_extended_result_codes(original->db, 1);
-    sqlite3_busy_handler(original->db, wait_a_turn, original);
-    sqlite3_db_config(original->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    unsigned char versions[2] = {0};
-    sqlite3_file *file = main_file(original->db);
-    if (file != NULL && file->pMethods != NULL)
-        file->pMethods->xRead(file, versions, sizeof versions, HEADER_VERSIONS);
-    original->uses_wal = versions[0] == 2 || versions[1] == 2 || view->is_there[WAL];
-    return JB_OK;
-}
-
-/*
- * Reading a database in WAL mode makes -wal and -shm if they are absent, and a connection that only
- * reads can't take them away again. What is not in the view from before, holds nothing and is used
- * by no one, goes. The lock is the one that SQLite's last connection takes to do the same.
- */
-static void sweep(const struct original *original, const struct view *before)
-{
-    struct view now;
-    sqlite3 *db = NULL;
-    if (!original->uses_wal || look(original, &now, NULL) < 0)
-        return;
-    bool is_new[COMPANION_COUNT];
-    for (int i = 0; i < COMPANION_COUNT; i++)
-        is_new[i] = now.is_there[i] && !(before->is_there[i] &&
-                                         is_same_file(&before->companion[i], &now.companion[i]));
-    if (!is_new[WAL] && !is_new[SHM])
-        return;
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-    int rc = sqlite3_open_v2(original->path, &db, flags, NULL);
-    sqlite3_file *file = rc == SQLITE_OK ? main_file(db) : NULL;
-    if (file != NULL && file->pMethods->xLock(file, SQLITE_LOCK_SHARED) == SQLITE_OK) {
-        if (file->pMethods->xLock(file, SQLITE_LOCK_EXCLUSIVE) == SQLITE_OK &&
-            look(original, &now, NULL) == JB_OK) {
-            char path[COMPANION_SIZE];
-            companion_path(path, original->path, WAL);
-            if (is_new[WAL] && now.is_there[WAL] && now.companion[WAL].st_size == 0)
-                unlink(path);
-            companion_path(path, original->path, SHM);
-            if (is_new[SHM])
-                unlink(path);
-        }
-        file->pMethods->xUnlock(file, SQLITE_LOCK_NONE);
-    }
-    sqlite3_close_v2(db);
-}
+#define STILL_TRIES 5
+#define CHUNK       (1u << 20)
 
 static void copy_path(char to[COMPANION_SIZE], int dir_fd, const char *name)
 {
@@ -282,20 +91,9 @@ static int copy_in_transaction(const struct original *original, int dir_fd, cons
     return code;
 }
 
-/* Holds off whoever would change the file itself: a rollback, a commit in rollback mode. */
-static int lock_shared(struct original *original, struct jb_error *err)
-{
-    sqlite3_file *file = main_file(original->db);
-    int rc, turns = 0;
-    do
-        rc = file->pMethods->xLock(file, SQLITE_LOCK_SHARED);
-    while (rc == SQLITE_BUSY && wait_a_turn(original, turns++));
-    return rc == SQLITE_OK ? JB_OK : jbi_sqlite_fail(err, NULL, rc, original->label);
-}
-
 static int copy_main_bytes(const struct original *original, int to_fd, struct jb_error *err)
 {
-    sqlite3_file *file = main_file(original->db);
+    sqlite3_file *file = jbi_main_file(original->db);
     sqlite3_int64 size = 0;
     scope_free unsigned char *chunk = malloc(CHUNK);
     if (chunk == NULL)
@@ -311,12 +109,12 @@ static int copy_main_bytes(const struct original *original, int to_fd, struct jb
     return rc == SQLITE_OK ? JB_OK : jbi_sqlite_fail(err, NULL, rc, original->label);
 }
 
-static int copy_companion(const struct original *original, enum companion which, int dir_fd,
+static int copy_companion(const struct original *original, enum sqlite_companion which, int dir_fd,
                           const char *name, struct jb_error *err)
 {
     char from[COMPANION_SIZE], to[NAME_MAX + 16];
-    companion_path(from, original->path, which);
-    snprintf(to, sizeof to, "%s%s", name, suffixes[which]);
+    jbi_companion_path(from, original->path, which);
+    snprintf(to, sizeof to, "%s%s", name, jbi_companion_suffixes[which]);
     scope_free unsigned char *chunk = malloc(CHUNK);
     if (chunk == NULL)
         return jbi_fail_memory(err);
@@ -334,9 +132,9 @@ static int copy_companion(const struct original *original, enum companion which,
 
 static void remove_companions(int dir_fd, const char *name)
 {
-    for (int i = 0; i < COMPANION_COUNT; i++) {
+    for (int i = 0; i < COMPANIONS; i++) {
         char companion[NAME_MAX + 16];
-        snprintf(companion, sizeof companion, "%s%s", name, suffixes[i]);
+        snprintf(companion, sizeof companion, "%s%s", name, jbi_companion_suffixes[i]);
         unlinkat(dir_fd, companion, 0);
     }
 }
@@ -351,19 +149,20 @@ static int copy_files(const struct original *original, int dir_fd, const char *n
     if (to_fd < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot write the copy of database \"%s\"",
                               original->label);
-    int code = look(original, &before, err);
+    int code = jbi_original_look(original, &before, err);
     /* Somebody came to use the -wal: read it together with them. */
-    if (code == JB_OK && original->uses_wal && before.is_there[SHM] && before.is_there[WAL])
+    if (code == JB_OK && original->uses_wal && before.is_there[COMPANION_SHM] &&
+        before.is_there[COMPANION_WAL])
         return JB_OK;
     if (code == JB_OK)
         code = copy_main_bytes(original, to_fd, err);
-    if (code == JB_OK && before.is_there[WAL])
-        code = copy_companion(original, WAL, dir_fd, name, err);
-    if (code == JB_OK && before.is_there[JOURNAL])
-        code = copy_companion(original, JOURNAL, dir_fd, name, err);
+    if (code == JB_OK && before.is_there[COMPANION_WAL])
+        code = copy_companion(original, COMPANION_WAL, dir_fd, name, err);
+    if (code == JB_OK && before.is_there[COMPANION_JOURNAL])
+        code = copy_companion(original, COMPANION_JOURNAL, dir_fd, name, err);
     if (code == JB_OK)
-        code = look(original, &after, err);
-    *is_done = code == JB_OK && is_same_view(&before, &after);
+        code = jbi_original_look(original, &after, err);
+    *is_done = code == JB_OK && jbi_is_same_view(&before, &after);
     return code;
 }
 
@@ -386,8 +185,8 @@ static int recover_copy(const struct original *original, int dir_fd, const char 
 static int copy_at_rest(struct original *original, int dir_fd, const char *name, bool *is_done,
                         struct jb_error *err)
 {
-    sqlite3_file *file = main_file(original->db);
-    int code = lock_shared(original, err);
+    sqlite3_file *file = jbi_main_file(original->db);
+    int code = jbi_original_lock(original, err);
     if (code < 0)
         return code;
     code = copy_files(original, dir_fd, name, is_done, err);
@@ -398,24 +197,13 @@ static int copy_at_rest(struct original *original, int dir_fd, const char *name,
     return code;
 }
 
-/* Whether -wal and -shm are there, or can be made and taken away again. */
-static bool can_join_wal(const struct original *original, const struct view *view)
-{
-    char folder[PATH_MAX];
-    snprintf(folder, sizeof folder, "%s", original->path);
-    *(strrchr(folder, '/') + 1) = '\0';
-    return (view->is_there[WAL] && view->is_there[SHM]) ||
-           (faccessat(AT_FDCWD, folder, W_OK, AT_EACCESS) == 0 &&
-            faccessat(AT_FDCWD, original->path, W_OK, AT_EACCESS) == 0);
-}
-
 static int copy_once(struct original *original, const struct view *view, int dir_fd,
                      const char *name, bool *is_done, struct jb_error *err)
 {
-    int code = original_open(original, view, err);
+    int code = jbi_original_open(original, view, err);
     if (code < 0)
         return code;
-    if (original->uses_wal && !can_join_wal(original, view))
+    if (original->uses_wal && !jbi_can_join_wal(original, view))
         return copy_at_rest(original, dir_fd, name, is_done, err);
     int rc = jbi_sqlite_harden(original->db);
     if (rc == SQLITE_OK)
@@ -436,13 +224,13 @@ static int copy_try(struct original *original, int dir_fd, const char *name, boo
     struct view before;
     original->db = NULL;
     original->uses_wal = false;
-    int code = look(original, &before, err);
+    int code = jbi_original_look(original, &before, err);
     if (code < 0)
         return code;
     code = copy_once(original, &before, dir_fd, name, is_done, err);
     sqlite3_close_v2(original->db);
     if (original->uses_wal)
-        sweep(original, &before);
+        jbi_original_sweep(original, &before);
     return code;
 }
 
@@ -452,7 +240,7 @@ int jbi_sqlite_copy(const char *path, int dir_fd, const char *name, const struct
     struct original original = {.hooks = hooks};
     struct jb_error why = {0};
     bool is_done = false;
-    int code = original_find(&original, path, &why);
+    int code = jbi_original_find(&original, path, &why);
     for (int i = 0; code == JB_OK && !is_done && i < STILL_TRIES; i++)
         code = copy_try(&original, dir_fd, name, &is_done, &why);
     if (code < 0 && original.is_canceled)
@@ -464,56 +252,4 @@ int jbi_sqlite_copy(const char *path, int dir_fd, const char *name, const struct
     jbi_fail(err, JB_EDATABASE, "database \"%s\" was changed each time while it was read", path);
     jbi_hint(err, "run as the user of the application: then the copy can be made while it writes");
     return JB_EDATABASE;
-}
-
-/* ---- Looking without a copy ----------------------------------------------------------------- */
-
-/* What can be read of one that we may not read together with its users: that it is a database. */
-static int look_at_rest(struct original *original, struct jb_error *err)
-{
-    char head[16] = "";
-    sqlite3_file *file = main_file(original->db);
-    int code = lock_shared(original, err);
-    if (code < 0)
-        return code;
-    int rc = file->pMethods->xRead(file, head, sizeof head, 0);
-    file->pMethods->xUnlock(file, SQLITE_LOCK_NONE);
-    if (rc == SQLITE_OK && memcmp(head, "SQLite format 3", sizeof head) != 0)
-        rc = SQLITE_NOTADB;
-    return rc == SQLITE_OK ? JB_OK : jbi_sqlite_fail(err, NULL, rc, original->label);
-}
-
-static int look_once(struct original *original, const struct view *view, struct jb_error *err)
-{
-    int code = original_open(original, view, err);
-    if (code < 0)
-        return code;
-    if (original->uses_wal && !can_join_wal(original, view))
-        return look_at_rest(original, err);
-    int rc = jbi_sqlite_harden(original->db);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_exec(original->db, "SELECT count(sql) FROM sqlite_schema", NULL, NULL, NULL);
-    if (rc == SQLITE_READONLY_ROLLBACK)
-        return look_at_rest(original, err);
-    return rc == SQLITE_OK ? JB_OK : jbi_sqlite_fail(err, original->db, rc, original->label);
-}
-
-int jbi_sqlite_look(const char *path, const struct hooks *hooks, struct jb_error *err)
-{
-    struct original original = {.hooks = hooks};
-    struct view before;
-    struct jb_error why = {0};
-    int code = original_find(&original, path, &why);
-    if (code == JB_OK)
-        code = look(&original, &before, &why);
-    if (code == JB_OK)
-        code = look_once(&original, &before, &why);
-    sqlite3_close_v2(original.db);
-    if (code == JB_OK && original.uses_wal)
-        sweep(&original, &before);
-    if (code < 0 && original.is_canceled)
-        return jbi_fail(err, JB_ECANCELED, "canceled while waiting for database \"%s\"", path);
-    if (code < 0 && err != NULL && err->code == 0)
-        *err = why;
-    return code;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* jb_diff: two indexes merged along their common order, and so the tables of databases. */
-#include <stdlib.h>
+#include "api/diff.h"
 
 #include "api/index_open.h"
 #include "base/scope.h"
@@ -9,25 +9,14 @@
 struct diff_run {
     struct session session;
     const struct manifest *from, *to;
-    int64_t added, removed, changed;
+    struct diff diff;
 };
-
-static void row_add(struct diff_run *run, const char *change, const char *what, struct record *row)
-{
-    jb_report *report = run->session.report;
-    jbi_row_text(report, row, "change", change);
-    jbi_row_text(report, row, "what", what);
-    run->added += *change == 'a';
-    run->removed += *change == 'r';
-    run->changed += *change == 'c';
-}
 
 static void file_row(struct diff_run *run, const char *change, const char *what,
                      const struct index_entry *from, const struct index_entry *to)
 {
     jb_report *report = run->session.report;
-    struct record *row = jbi_report_row(report);
-    row_add(run, change, what, row);
+    struct record *row = jbi_diff_row(&run->diff, change, what);
     jbi_row_text(report, row, "path", from ? from->path : to->path);
     if (from != NULL)
         jbi_row_number(report, row, "from_size", (int64_t)from->size);
@@ -120,127 +109,6 @@ static int diff_code(struct diff_run *run, struct jb_error *err)
     return code;
 }
 
-/* "schema.name" where there are schemas. */
-static void table_row(struct diff_run *run, const char *change, const char *what,
-                      const char *database, const struct table *from, const struct table *to)
-{
-    jb_report *report = run->session.report;
-    struct record *row = jbi_report_row(report);
-    const struct table *table = from ? from : to;
-    scope_text name = {0};
-    jbi_text_addf(&name, "%s%s%s", table->schema ? table->schema : "", table->schema ? "." : "",
-                  table->name);
-    report->failed = report->failed || name.failed;
-    row_add(run, change, what, row);
-    jbi_row_text(report, row, "database", database);
-    jbi_row_text(report, row, "table", name.at);
-    if (from != NULL)
-        jbi_row_number(report, row, "from_rows", (int64_t)from->rows);
-    if (to != NULL)
-        jbi_row_number(report, row, "to_rows", (int64_t)to->rows);
-}
-
-/* By schema and name. */
-static int table_order(const void *a, const void *b)
-{
-    const struct table *x = *(const struct table *const *)a, *y = *(const struct table *const *)b;
-    int order = strcmp(x->schema ? x->schema : "", y->schema ? y->schema : "");
-    return order != 0 ? order : strcmp(x->name, y->name);
-}
-
-/* For qsort. Names that were escaped to the same text keep their order. */
-static int table_order_stable(const void *a, const void *b)
-{
-    const struct table *x = *(const struct table *const *)a, *y = *(const struct table *const *)b;
-    int order = table_order(a, b);
-    return order != 0 ? order : (x > y) - (x < y);
-}
-
-static const struct table **sorted_tables(struct arena *arena, const struct artifact *database)
-{
-    const struct table **tables =
-        jbi_arena_alloc(arena, (database->table_count + 1) * sizeof *tables);
-    for (size_t i = 0; tables != NULL && i < database->table_count; i++)
-        tables[i] = &database->tables[i];
-    if (tables != NULL)
-        qsort(tables, database->table_count, sizeof *tables, table_order_stable);
-    return tables;
-}
-
-static int diff_tables(struct diff_run *run, const struct artifact *a, const struct artifact *b,
-                       struct jb_error *err)
-{
-    const struct table **from = sorted_tables(&run->session.arena, a);
-    const struct table **to = sorted_tables(&run->session.arena, b);
-    if (from == NULL || to == NULL)
-        return jbi_fail_memory(err);
-    for (size_t i = 0, j = 0; i < a->table_count || j < b->table_count;) {
-        int order = i == a->table_count   ? 1
-                    : j == b->table_count ? -1
-                                          : table_order(&from[i], &to[j]);
-        if (order < 0)
-            table_row(run, "removed", NULL, a->name, from[i], NULL);
-        else if (order > 0)
-            table_row(run, "added", NULL, a->name, NULL, to[j]);
-        else if (strcmp(from[i]->sha256, to[j]->sha256) != 0)
-            table_row(run, "changed", from[i]->rows == to[j]->rows ? "content" : "rows", a->name,
-                      from[i], to[j]);
-        i += order <= 0;
-        j += order >= 0;
-    }
-    return JB_OK;
-}
-
-/* As if they were one table. Sequences are not compared: they run ahead of any snapshot. */
-static void diff_large_objects(struct diff_run *run, const char *database,
-                               const struct large_objects *a, const struct large_objects *b)
-{
-    struct table from = {.name = "large objects", .rows = a->count}, to = from;
-    to.rows = b->count;
-    if (a->count != b->count)
-        table_row(run, "changed", "rows", database, &from, &to);
-    else if (a->bytes != b->bytes || strcmp(a->sha256, b->sha256) != 0)
-        table_row(run, "changed", "content", database, &from, &to);
-}
-
-/* Whether more is known of a database than its tables. */
-static bool is_known(const struct artifact *artifact)
-{
-    return artifact->kind != ARTIFACT_POSTGRESQL || artifact->postgresql->is_recoded;
-}
-
-static int diff_database(struct diff_run *run, const struct artifact *a, const struct artifact *b,
-                         struct jb_error *err)
-{
-    jb_report *report = run->session.report;
-    int code = diff_tables(run, a, b, err);
-    if (code < 0)
-        return code;
-    if (!is_known(a) || !is_known(b)) {
-        jbi_finding(report, JB_WARNING, a->name,
-                    "only its tables are compared: one of the backups has a dump as pg_dump made "
-                    "it");
-        return JB_OK;
-    }
-    if (a->kind == ARTIFACT_POSTGRESQL)
-        diff_large_objects(run, a->name, &a->postgresql->large_objects,
-                           &b->postgresql->large_objects);
-    if (strcmp(a->schema_sha256, b->schema_sha256) != 0) {
-        struct record *row = jbi_report_row(report);
-        row_add(run, "changed", "schema", row);
-        jbi_row_text(report, row, "database", a->name);
-    }
-    return JB_OK;
-}
-
-/* A database that only one of the two holds. */
-static void database_row(struct diff_run *run, const char *change, const char *database)
-{
-    struct record *row = jbi_report_row(run->session.report);
-    row_add(run, change, "database", row);
-    jbi_row_text(run->session.report, row, "database", database);
-}
-
 static int diff_databases(struct diff_run *run, struct jb_error *err)
 {
     int code = JB_OK;
@@ -252,15 +120,15 @@ static int diff_databases(struct diff_run *run, struct jb_error *err)
             continue;
         const struct artifact *b = jbi_manifest_artifact(run->to, a->kind, a->name);
         if (b != NULL)
-            code = diff_database(run, a, b, err);
+            code = jbi_diff_database(&run->diff, a, b, err);
         else
-            database_row(run, "removed", a->name);
+            jbi_diff_row_of_database(&run->diff, "removed", "database", a->name);
     }
     for (size_t i = 0; i < run->to->artifact_count; i++) {
         const struct artifact *b = &run->to->artifacts[i];
         if (jbi_artifact_kind_is_database(b->kind) &&
             jbi_manifest_artifact(run->from, b->kind, b->name) == NULL)
-            database_row(run, "added", b->name);
+            jbi_diff_row_of_database(&run->diff, "added", "database", b->name);
     }
     return code;
 }
@@ -291,6 +159,7 @@ int jb_diff(jb_project *project, const struct jb_diff_options *options, jb_repor
         code = jbi_session_find(session, taken.from, &run.from);
     if (code == JB_OK)
         code = jbi_session_find(session, taken.to, &run.to);
+    run.diff = (struct diff){.report = session->report, .arena = &session->arena};
     if (code == JB_OK)
         code = diff_code(&run, session->err);
     if (code == JB_OK)
@@ -300,9 +169,9 @@ int jb_diff(jb_project *project, const struct jb_diff_options *options, jb_repor
         say_not_compared(&run);
         jbi_row_text(session->report, figures, "from", run.from->timestamp);
         jbi_row_text(session->report, figures, "to", run.to->timestamp);
-        jbi_row_number(session->report, figures, "added", run.added);
-        jbi_row_number(session->report, figures, "removed", run.removed);
-        jbi_row_number(session->report, figures, "changed", run.changed);
+        jbi_row_number(session->report, figures, "added", run.diff.added);
+        jbi_row_number(session->report, figures, "removed", run.diff.removed);
+        jbi_row_number(session->report, figures, "changed", run.diff.changed);
     }
     return jbi_session_end(session, code, report);
 }

@@ -8,7 +8,7 @@
 #include "source/sqlite_swap.h"
 
 /* What configures backups and the application here and now: with the passwords of today. */
-static const char *const stays[] = {"jbackup.json", ".env", NULL};
+const char *const jbi_restore_stays[] = {"jbackup.json", ".env", NULL};
 
 static int add_codebase(const struct restore_choice *c, struct jb_error *err)
 {
@@ -19,7 +19,7 @@ static int add_codebase(const struct restore_choice *c, struct jb_error *err)
         .index = jbi_manifest_artifact(c->backup, ARTIFACT_INDEX, NULL),
         .path = c->path,
         .id = c->t->journal.id,
-        .stays = stays,
+        .stays = jbi_restore_stays,
     };
     if (what.archive == NULL || what.index == NULL) {
         jbi_fail(err, JB_ENOTFOUND, "backup %s holds no code", c->backup->timestamp);

@@ -12,6 +12,9 @@ struct restore_choice {
     const char *path;                         /* of the code, normal; NULL: all */
 };
 
+/* The entries of the root that a restore of all leaves as they are; up to a NULL. */
+extern const char *const jbi_restore_stays[];
+
 /* Begins the swaps of a transaction: databases first, for their exchange can be refused by others,
  * the code's can't. Nothing is touched. JB_ENOTFOUND: the backup does not hold what is wanted;
  * JB_EINVAL: the configuration has no place for it. */

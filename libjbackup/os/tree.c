@@ -287,6 +287,22 @@ int jbi_tree_walk_brief(int root_fd, tree_visit visit, void *user, struct jb_err
     return walk_all(&walk, root_fd, err);
 }
 
+int jbi_tree_open_file(const struct tree_entry *entry, struct stat *st)
+{
+    int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    int fd = openat(entry->dir_fd, entry->name, flags | O_NOATIME);
+    if (fd < 0 && errno == EPERM) /* O_NOATIME is the owner's */
+        fd = openat(entry->dir_fd, entry->name, flags);
+    if (fd < 0)
+        return -1;
+    bool is_expected = fstat(fd, st) == 0 && S_ISREG(st->st_mode);
+    if (is_expected)
+        return fd;
+    close(fd);
+    errno = ESTALE;
+    return -1;
+}
+
 int jbi_tree_order(const char *a, const char *b)
 {
     a = strcmp(a, ".") == 0 ? "" : a;

@@ -38,6 +38,11 @@ int jbi_tree_walk(int root_fd, bool with_leaving, tree_visit visit, void *user,
  * system tells types in its lists. */
 int jbi_tree_walk_brief(int root_fd, tree_visit visit, void *user, struct jb_error *err);
 
+/* Opens a visited file to read it, leaving its time of access alone where the rights suffice, and
+ * looks at it again. No link is followed, no device or FIFO opened. The descriptor, or -1 with
+ * errno; ESTALE: something that is no file has taken its place. */
+int jbi_tree_open_file(const struct tree_entry *entry, struct stat *st);
+
 /* The order in which a walk visits paths (of files, or on entering): below, at or above 0. The root
  * may be "." or "". */
 int jbi_tree_order(const char *a, const char *b);

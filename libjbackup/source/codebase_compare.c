@@ -193,7 +193,8 @@ static int content_compare(const struct compare *compare, const struct tree_entr
     int fd = open_to_read(entry, err);
     if (fd < 0)
         return fd;
-    return jbi_file_digests_add(compare->digests, fd, entry->path, size, expected->sha256, err);
+    return jbi_file_digests_add(compare->digests, fd, entry->path, &entry->st, expected->sha256,
+                                err);
 }
 
 static void count(struct codebase_compared *compared, enum tar_type type)
@@ -278,11 +279,13 @@ static int count_read(void *user, uint64_t len, struct jb_error *err)
                         compare->archive->file_bytes, "bytes", err);
 }
 
-static int content_done(void *user, const char *path, bool is_as_expected, struct jb_error *err)
+static int content_done(void *user, const struct file_digest *file, struct jb_error *err)
 {
-    (void)err;
-    if (!is_as_expected)
-        say(user, path, "its restored content does not have the digest in the index");
+    errno = file->sys_errno;
+    if (errno != 0)
+        return jbi_fail_errno(err, JB_EIO, "cannot read \"%s\"", file->path);
+    if (!file->is_as_expected)
+        say(user, file->path, "its restored content does not have the digest in the index");
     return JB_OK;
 }
 

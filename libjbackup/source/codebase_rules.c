@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/sqlite.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -68,7 +69,6 @@ static bool is_database(const struct tree_entry *entry, const char *base, const 
 /* A database file, or one that SQLite keeps beside it: "x.db-wal" beside "x.db". */
 static bool is_database_file(const struct codebase_rules *rules, const struct tree_entry *entry)
 {
-    static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
     const struct codebase_source *source = rules->source;
     for (size_t i = 0; i < source->database_count; i++) {
         const char *base = base_of(source->database_files[i]);
@@ -80,8 +80,8 @@ static bool is_database_file(const struct codebase_rules *rules, const struct tr
         struct stat beside;
         bool is_beside = fstatat(entry->dir_fd, base, &beside, AT_SYMLINK_NOFOLLOW) == 0 &&
                          is_same_file(&beside, &rules->databases[i]);
-        for (size_t j = 0; is_beside && j < 3; j++) {
-            if (strcmp(entry->name + len, suffixes[j]) == 0)
+        for (size_t j = 0; is_beside && j < COMPANIONS; j++) {
+            if (strcmp(entry->name + len, jbi_companion_suffixes[j]) == 0)
                 return true;
         }
     }

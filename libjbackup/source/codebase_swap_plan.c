@@ -7,7 +7,6 @@
 #include "source/codebase_swap_plan.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,16 +56,6 @@ static int mounted_within(const char *path, struct jb_error *err)
     return JB_EUNSUPPORTED;
 }
 
-static bool is_holder(const struct plan *plan, const struct tree_entry *entry)
-{
-    for (size_t i = 0; S_ISDIR(entry->st.st_mode) && i < plan->holder_count; i++) {
-        const struct stat *holder = &plan->holders[i];
-        if (holder->st_ino == entry->st.st_ino && holder->st_dev == entry->st.st_dev)
-            return true;
-    }
-    return false;
-}
-
 /* It stays with what it holds; its entries are exchanged with those of its like. */
 static int keep_in_place(struct plan *plan, const struct tree_entry *entry, struct jb_error *err)
 {
@@ -108,7 +97,7 @@ static int visit_entry(struct plan *plan, const struct tree_entry *entry, struct
     if (plan->code->path != NULL && (stays || part == PART_OURS))
         return stays ? mounted_within(entry->path, err)
                      : jbi_fail(err, JB_EUNSUPPORTED, "\"%s\" is no part of the code", entry->path);
-    if (part == PART_TAKEN && !stays && is_holder(plan, entry))
+    if (part == PART_TAKEN && !stays && jbi_codebase_is_holder(&plan->holders, entry))
         return keep_in_place(plan, entry, err);
     if (plan->code->path != NULL || (part == PART_TAKEN && !stays))
         return add_unit(plan, entry, err);
@@ -175,35 +164,6 @@ static int visit(void *user, const struct tree_entry *entry, struct jb_error *er
     return is_whole ? visit_entry(plan, entry, err) : visit_within(plan, entry, err);
 }
 
-/* The folders of the code above one repository. */
-static int find_holders(struct plan *plan, const char *repository, struct jb_error *err)
-{
-    struct stat root, st, last = {0};
-    size_t count = plan->holder_count;
-    scope_fd int fd = open(repository, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fstat(plan->folders.root_fd, &root) < 0)
-        return jbi_fail_errno(err, JB_EIO, "cannot look at \"%s\"", plan->code->root);
-    while (fd >= 0) {
-        int above = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        close(fd);
-        fd = above;
-        if (fd < 0 || fstat(fd, &st) < 0)
-            break;
-        if (st.st_ino == root.st_ino && st.st_dev == root.st_dev) {
-            plan->holder_count = count;
-            break;
-        }
-        if (st.st_ino == last.st_ino && st.st_dev == last.st_dev)
-            break; /* the topmost folder: the repository lies elsewhere */
-        plan->holders =
-            jbi_arena_grow(&plan->arena, plan->holders, count * sizeof st, (count + 1) * sizeof st);
-        if (plan->holders == NULL)
-            return jbi_fail_memory(err);
-        plan->holders[count++] = last = st;
-    }
-    return JB_OK;
-}
-
 static int plan_all(struct plan *plan, struct jb_error *err)
 {
     struct code_swap *code = plan->code;
@@ -211,8 +171,9 @@ static int plan_all(struct plan *plan, struct jb_error *err)
         !jbi_root_look(code->path ? plan->folders.root_fd : plan->folders.tree_fd, &code->new))
         return jbi_fail_errno(err, JB_EIO, "cannot look at \"%s\"", code->root);
     int result = jbi_code_check_mounts(code, plan->folders.root_fd, note_mounted, plan, err);
-    for (size_t i = 0; result == JB_OK && i < code->live->repository_count; i++)
-        result = find_holders(plan, code->live->repositories[i], err);
+    if (result == JB_OK)
+        result = jbi_codebase_holders(&plan->holders, code->live, plan->folders.root_fd,
+                                      &plan->arena, err);
     if (result == JB_OK)
         result = jbi_tree_walk_brief(plan->folders.root_fd, visit, plan, err);
     return result < 0 ? result : jbi_plan_add_new(plan, err);

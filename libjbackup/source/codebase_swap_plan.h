@@ -3,6 +3,7 @@
 #define JBI_SOURCE_CODEBASE_SWAP_PLAN_H
 
 #include "os/tree.h"
+#include "source/codebase_holders.h"
 #include "source/codebase_rules.h"
 #include "source/codebase_swap_parts.h"
 
@@ -22,8 +23,7 @@ struct plan {
     struct swap_folders folders;
     struct arena arena;
     struct name_list moved, left, mounted, in_place;
-    struct stat *holders; /* folders of the code above a repository */
-    size_t holder_count;
+    struct codebase_holders holders;
     const char *carried_to; /* the folder whose place in the new tree is open */
     int carried_fd;
     size_t present; /* length of the part of code->path that there is in the live tree */

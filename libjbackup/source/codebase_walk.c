@@ -4,7 +4,6 @@
 #include "source/codebase_walk.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -89,23 +88,6 @@ static int store(struct capture *capture, struct archive_item *item, int fd, str
     return JB_OK;
 }
 
-/* Opens the file that was looked at, and no other: not what was put in its place since. */
-static int open_regular(const struct tree_entry *entry, struct stat *st)
-{
-    int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    int fd = openat(entry->dir_fd, entry->name, flags | O_NOATIME);
-    if (fd < 0 && errno == EPERM) /* O_NOATIME is the owner's */
-        fd = openat(entry->dir_fd, entry->name, flags);
-    if (fd < 0)
-        return -1;
-    bool is_expected = fstat(fd, st) == 0 && S_ISREG(st->st_mode);
-    if (is_expected)
-        return fd;
-    close(fd);
-    errno = ESTALE;
-    return -1;
-}
-
 /* What is unchanged is taken from the archive before, and not opened. */
 static int keep(struct capture *capture, const struct tree_entry *entry,
                 const struct archive_item *item, bool *is_kept, struct jb_error *err)
@@ -150,7 +132,7 @@ static int store_file(struct capture *capture, const struct tree_entry *entry,
     int code = keep_file(capture, entry, item, &is_kept, err);
     if (code < 0 || is_kept)
         return code;
-    scope_fd int fd = open_regular(entry, &item->st);
+    scope_fd int fd = jbi_tree_open_file(entry, &item->st);
     if (fd < 0)
         return pass_unreadable(capture, entry->path, errno, err);
     code = find_first_name(capture, item, err);

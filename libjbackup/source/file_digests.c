@@ -30,6 +30,7 @@ struct file {
     struct file *next_free;
     int fd; /* -1: none */
     char *path;
+    struct stat st;
     char expected[SHA256_HEX_SIZE], sha256[SHA256_HEX_SIZE];
     uint64_t len; /* read so far */
     int sys_errno;
@@ -118,17 +119,27 @@ static void file_release(struct file_digests *digests, struct file *file)
     digests->free = file;
 }
 
+static bool has_changed(const struct file *file)
+{
+    const struct stat *was = &file->st;
+    struct stat is;
+    return fstat(file->fd, &is) < 0 || is.st_dev != was->st_dev || is.st_ino != was->st_ino ||
+           is.st_size != was->st_size || is.st_mtim.tv_sec != was->st_mtim.tv_sec ||
+           is.st_mtim.tv_nsec != was->st_mtim.tv_nsec || is.st_ctim.tv_sec != was->st_ctim.tv_sec ||
+           is.st_ctim.tv_nsec != was->st_ctim.tv_nsec;
+}
+
 /* Says what became of a file that was read to its end. */
 static int file_end(struct file_digests *digests, struct file *file, struct jb_error *err)
 {
-    int code = JB_OK;
-    if (file->sys_errno != 0) {
-        errno = file->sys_errno;
-        code = jbi_fail_errno(err, JB_EIO, "cannot read \"%s\"", file->path);
-    }
-    if (code == JB_OK)
-        code = digests->user.done(digests->user.user, file->path,
-                                  strcmp(file->sha256, file->expected) == 0, err);
+    const struct file_digest done = {
+        .path = file->path,
+        .size = (uint64_t)file->st.st_size,
+        .is_as_expected = strcmp(file->sha256, file->expected) == 0,
+        .has_changed = has_changed(file),
+        .sys_errno = file->sys_errno,
+    };
+    int code = digests->user.done(digests->user.user, &done, err);
     file_release(digests, file);
     return code;
 }
@@ -161,11 +172,12 @@ static int digest_large(struct file_digests *digests, struct file *file, struct 
     return code;
 }
 
-int jbi_file_digests_add(struct file_digests *digests, int fd, const char *path, uint64_t size,
-                         const char expected[SHA256_HEX_SIZE], struct jb_error *err)
+int jbi_file_digests_add(struct file_digests *digests, int fd, const char *path,
+                         const struct stat *st, const char expected[SHA256_HEX_SIZE],
+                         struct jb_error *err)
 {
     int code = JB_OK;
-    bool is_large = size >= LARGE_MIN, is_last = false;
+    bool is_large = st->st_size >= LARGE_MIN, is_last = false;
     /* What was added before a large file is said before it. */
     while (code == JB_OK && !is_last && (is_large || digests->free == NULL))
         code = take_oldest(digests, &is_last, err);
@@ -175,7 +187,7 @@ int jbi_file_digests_add(struct file_digests *digests, int fd, const char *path,
         return code;
     }
     digests->free = file->next_free;
-    *file = (struct file){.fd = fd, .path = strdup(path)};
+    *file = (struct file){.fd = fd, .path = strdup(path), .st = *st};
     memcpy(file->expected, expected, SHA256_HEX_SIZE);
     if (file->path == NULL) {
         file_release(digests, file);

@@ -98,6 +98,17 @@ static int connect_and_ask(struct capture *c, const char **snapshot)
     return artifact->from ? JB_OK : jbi_fail_memory(c->err);
 }
 
+static struct postgresql_dump dump_at(const struct capture *c, const char *snapshot)
+{
+    return (struct postgresql_dump){
+        .job = c->job,
+        .tools = &c->tools,
+        .login = &c->login,
+        .database = jbi_postgres_database(c->postgres),
+        .snapshot = snapshot,
+    };
+}
+
 static void say_unencrypted(const struct capture *c)
 {
     if (c->facts->is_encrypted || jbi_postgres_is_local(c->postgres))
@@ -120,6 +131,34 @@ static void take_contents(struct capture *c, const struct dump_contents *content
     c->facts->sequences = contents->sequences;
     c->facts->sequence_count = contents->sequence_count;
     c->facts->large_objects = contents->large_objects;
+}
+
+/* What is in the database, without writing it anywhere. */
+static int read_database(struct capture *c)
+{
+    struct dump_contents contents;
+    struct jb_error why = {0};
+    const struct dump_options options = {
+        .compression = c->job->compression,
+        .jobs = c->job->jobs,
+        .hooks = c->job->hooks,
+        .step = "compare database",
+        .name = c->dump.database,
+        .arena = c->job->arena,
+    };
+    int code = jbi_postgresql_stream(&c->dump, -1, -1, &options, &contents, &why);
+    c->facts->is_recoded = code == JB_OK;
+    if (code == JB_EUNSUPPORTED) {
+        contents = (struct dump_contents){0};
+        code = jbi_postgresql_digest_text(&c->dump, &options, &contents, c->err);
+    } else if (code < 0 && c->err != NULL && c->err->code == 0) {
+        *c->err = why;
+    }
+    if (code == JB_OK)
+        code = jbi_utf8_names(&contents, c->job->arena, c->err);
+    if (code == JB_OK)
+        take_contents(c, &contents);
+    return code;
 }
 
 /* Where archive/dump does not know what pg_dump writes. */
@@ -263,13 +302,7 @@ static int capture_all(struct capture *c, struct artifact artifacts[SOURCE_ARTIF
     int code = connect_and_ask(c, &snapshot);
     if (code < 0)
         return code;
-    c->dump = (struct postgresql_dump){
-        .job = c->job,
-        .tools = &c->tools,
-        .login = &c->login,
-        .database = jbi_postgres_database(c->postgres),
-        .snapshot = snapshot,
-    };
+    c->dump = dump_at(c, snapshot);
     say_unencrypted(c);
     struct artifact globals = artifacts[2];
     code = capture_dump(c, &artifacts[1]);
@@ -301,6 +334,32 @@ static int capture(const void *config, const struct source_job *job, int categor
     artifacts[0].duration_ms = jbi_monotonic_ms() - start_ms;
     if (code < 0)
         *count = 0;
+    return code;
+}
+
+int jbi_postgresql_look_at_live(const struct postgresql_source *source,
+                                const struct source_job *job, struct artifact *artifact,
+                                struct jb_error *err)
+{
+    struct capture c = {
+        .source = source,
+        .job = job,
+        .login = {.passfile_fd = -1},
+        .artifact = artifact,
+        .facts = jbi_arena_alloc(job->arena, sizeof *c.facts),
+        .err = err,
+    };
+    const char *snapshot = NULL;
+    *artifact =
+        (struct artifact){.kind = ARTIFACT_POSTGRESQL, .name = source->name, .postgresql = c.facts};
+    int code = c.facts != NULL ? connect_and_ask(&c, &snapshot) : jbi_fail_memory(err);
+    if (code == JB_OK) {
+        c.dump = dump_at(&c, snapshot);
+        code = read_database(&c);
+    }
+    if (c.login.passfile_fd >= 0)
+        close(c.login.passfile_fd);
+    jbi_postgres_close(c.postgres);
     return code;
 }
 

@@ -22,4 +22,11 @@ struct postgresql_source {
  */
 extern const struct source_ops jbi_postgresql_source;
 
+/* Fills an artifact with what is in the live database, by pg_dump at one snapshot of a read-only
+ * transaction, whose output is only taken account of. is_recoded is false where nothing but its
+ * tables could be told. JB_EDATABASE: it can't be reached or read. */
+int jbi_postgresql_look_at_live(const struct postgresql_source *source,
+                                const struct source_job *job, struct artifact *artifact,
+                                struct jb_error *err);
+
 #endif

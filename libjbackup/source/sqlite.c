@@ -147,6 +147,47 @@ static int capture(const void *config, const struct source_job *job, int categor
     return code;
 }
 
+/* ---- Live ---------------------------------------------------------------------------------- */
+
+static int copy_and_inspect(const struct sqlite_source *source, const struct source_job *job,
+                            const char *scratch, int copy_fd, struct artifact *artifact,
+                            struct jb_error *err)
+{
+    struct inspection *inspection;
+    struct sqlite_found found = {0};
+    struct stat st;
+    int code = jbi_sqlite_copy(source->path, job->scratch_fd, scratch, job->hooks, err);
+    if (code == JB_OK && fstat(copy_fd, &st) < 0)
+        code = jbi_fail_errno(err, JB_EIO, "cannot look at the copy of \"%s\"", source->path);
+    if (code == JB_OK)
+        code = jbi_inspection_begin(&inspection, job->scratch_fd, scratch, source->path, false,
+                                    job->arena, err);
+    if (code < 0)
+        return code;
+    code = jbi_inspection_end(inspection, job->hooks, "compare database", (uint64_t)st.st_size,
+                              &found, err);
+    if (code == JB_OK && found.damage.len > 0)
+        code = jbi_fail(err, JB_EDATABASE, "database \"%s\" is damaged: %s", source->path,
+                        found.damage.at);
+    artifact_take(artifact, &found);
+    jbi_sqlite_found_free(&found);
+    return code;
+}
+
+int jbi_sqlite_look_at_live(const struct sqlite_source *source, const struct source_job *job,
+                            struct artifact *artifact, struct jb_error *err)
+{
+    char scratch[SCRATCH_NAME_SIZE];
+    scope_fd int copy_fd = -1;
+    *artifact = (struct artifact){.kind = ARTIFACT_SQLITE, .name = source->name};
+    int code = scratch_make(job, scratch, &copy_fd, err);
+    if (code < 0)
+        return code;
+    code = copy_and_inspect(source, job, scratch, copy_fd, artifact, err);
+    scratch_remove(job, scratch);
+    return code;
+}
+
 /* ---- Check --------------------------------------------------------------------------------- */
 
 static int compare_found(const struct source_job *job, const struct artifact *artifact,

@@ -38,6 +38,12 @@ struct sqlite_source {
  */
 extern const struct source_ops jbi_sqlite_source;
 
+/* Fills tables, definitions and the digest of the schema with what is in the live database, read
+ * from a copy in the scratch folder that is made as a capture makes it. JB_ENOTFOUND: there is no
+ * such file; JB_EDATABASE: it can't be read, or is damaged. */
+int jbi_sqlite_look_at_live(const struct sqlite_source *source, const struct source_job *job,
+                            struct artifact *artifact, struct jb_error *err);
+
 /* Lays the database of an artifact out as the new file name in dir_fd (with its owner, as far as
  * rights go, and mode; fsynced), checked against the artifact. Nothing is left there on failure.
  * JB_ECORRUPT: it differs from what was stored. */

@@ -18,8 +18,6 @@
 
 #define NAME_ROOM (NAME_MAX - (int)sizeof "-journal")
 
-const char *const jbi_companion_suffixes[COMPANIONS] = {"-wal", "-shm", "-journal"};
-
 /* ---- Names --------------------------------------------------------------------------------- */
 
 /* The path without symbolic links; what does not exist yet, of its end, stays as it is. */

@@ -8,11 +8,9 @@
 #include <time.h>
 
 #include "adapter/json.h"
+#include "adapter/sqlite.h"
 #include "base/clock.h"
 #include "source/sqlite.h"
-
-enum { COMPANION_WAL, COMPANION_SHM, COMPANION_JOURNAL, COMPANIONS };
-extern const char *const jbi_companion_suffixes[COMPANIONS];
 
 /*
  * Two databases and one place, each with its -wal, -shm and -journal:

@@ -36,9 +36,6 @@ as_read() {
 }
 all_read() { check "$1: nothing was copied" test "$(copied)" -eq 0; }
 some_copied() { check "$1: members were copied" test "$(copied)" -gt "${2:-0}"; }
-# Begins anew with a backup of which everything may be copied.
-keep_whole() { rm -rf "$scratch/whole" && cp -a "$app/backups" "$scratch/whole"; }
-whole() { rm -rf "$app/backups" && cp -a "$scratch/whole" "$app/backups"; }
 
 as_read "the first backup" 0
 all_read "the first backup"
@@ -70,18 +67,6 @@ some_copied "from a weekly one"
 expect 0 "monthly" --json backup --category monthly
 all_read "monthly"
 
-flip() { # FILE OFFSET; links to the file keep the old content
-    cp -p "$1" "$scratch/flipped"
-    python3 - "$scratch/flipped" "$2" <<'END'
-import sys
-with open(sys.argv[1], "r+b") as file:
-    file.seek(int(sys.argv[2]))
-    byte = file.read(1)[0]
-    file.seek(int(sys.argv[2]))
-    file.write(bytes([byte ^ 1]))
-END
-    mv "$scratch/flipped" "$1"
-}
 size=$(stat -c %s "$(archive)")
 for offset in 3 17 21 4000 $((size / 3)) $((size - 700000)); do
     whole

@@ -30,8 +30,6 @@ as_packed() {
 }
 all_packed() { check "$1: nothing was copied" test "$(copied)" -eq 0; }
 some_copied() { check "$1: pieces were copied" test "$(copied)" -gt 500000; }
-keep_whole() { rm -rf "$scratch/whole" && cp -a "$app/backups" "$scratch/whole"; }
-whole() { rm -rf "$app/backups" && cp -a "$scratch/whole" "$app/backups"; }
 
 as_packed "the first backup" --category daily
 all_packed "the first backup"
@@ -51,27 +49,18 @@ check "all was copied" test "$(copied)" -eq "$(stat -c %s "$(copy)")"
 expect 0 "all of them verify" verify
 keep_whole
 
-flip() { # OFFSET; links to the file keep the old content
-    python3 - "$(copy)" "$1" <<'END_PYTHON'
-import os, sys
-data = bytearray(open(sys.argv[1], "rb").read())
-data[int(sys.argv[2])] ^= 1
-os.unlink(sys.argv[1])
-open(sys.argv[1], "wb").write(data)
-END_PYTHON
-}
 size=$(stat -c %s "$(copy)")
 for offset in 17 4000 $((size / 2)); do
     whole
-    flip "$offset"
+    flip "$(copy)" "$offset"
     as_packed "a flipped byte at $offset" --category daily
     said "offset $offset: it is said" 'it is damaged: what is damaged was not copied'
     expect 0 "offset $offset: the backup is right" verify --latest
 done
 whole
-flip 4000
+flip "$(copy)" 4000
 expect 1 "a verification finds a flipped byte" verify --latest
-flip 4000
+flip "$(copy)" 4000
 as_packed "after that, though it is whole again" --category daily
 all_packed "found broken"
 whole

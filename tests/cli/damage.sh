@@ -8,8 +8,7 @@ expect 0 "backup" backup
 timestamp=$(newest)
 category=$(dirname "$(artifact "manifest_$timestamp.json" "$timestamp")")
 expect 0 "verify of what is whole" verify
-cp -a "$app/backups" "$scratch/whole"
-whole() { rm -rf "$app/backups" && cp -a "$scratch/whole" "$app/backups"; }
+keep_whole
 
 # found NAME PATTERN: verify's status is 1 and it names what PATTERN matches.
 found() {
@@ -21,16 +20,6 @@ found() {
         show_output
         return 1
     fi
-}
-flip() { # FILE OFFSET
-    python3 - "$1" "$2" <<'END'
-import sys
-with open(sys.argv[1], "r+b") as file:
-    file.seek(int(sys.argv[2]))
-    byte = file.read(1)[0]
-    file.seek(int(sys.argv[2]))
-    file.write(bytes([byte ^ 1]))
-END
 }
 # The offsets: both ends, headers of a member, and some all over the file.
 offsets() {

@@ -31,6 +31,10 @@ expect 0 "a tree of 100,000 folders is backed up as far as paths are stored" bac
 said "and that is said" 'not stored: its path is over'
 check "briefly" test "$(wc -c <"$err")" -lt 20000
 deep=$(newest)
+expect 0 "diff --live with it" diff "$deep" --live --type codebase
+said "tells no difference" "^nothing differs from $deep"
+expect 0 "and with what was before it" diff "$timestamp" --live --type codebase
+check "briefly, too" test "$(cat "$out" "$err" | wc -c)" -lt 20000
 expect 0 "its backup verifies" verify --timestamp "$deep"
 in_place() { "$build/tools/jbackup-restore" --project "$app" "$@" >"$out" 2>"$err"; }
 check "it is exchanged for a flat one" in_place restore "$timestamp" --type codebase --confirm

@@ -101,7 +101,7 @@ class Trial:
             self.complain(f"{label}: it says too little or too much: {text[:600]!r}")
 
     def look_at_it(self):
-        verbs = [["files", self.timestamp]]
+        verbs = [["files", self.timestamp], ["diff", self.timestamp, "--live"]]
         if "control" in self.name or "texts" in self.name:
             verbs += [["list"], ["show", self.timestamp], ["find", "*"], ["cleanup", "--dry-run"],
                       ["diff", self.timestamp, self.timestamp]]

@@ -5,6 +5,8 @@
 #   make_app FOLDER [ROWS]     a project with a code tree and a SQLite database
 #   jb ARGUMENT...             the tool, on the project $app; output in $out, $err; returns its status
 #   expect STATUS NAME ...     runs jb and checks its exit status
+#   keep_whole, whole          keeps the backups of $app aside; puts them back
+#   flip FILE OFFSET           damages one byte
 #   newest                     the timestamp of the newest backup
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../tap.sh"
@@ -68,6 +70,24 @@ said() {
         show_output
         fail "$1"
     fi
+}
+
+# keep_whole: the backups as they are now; whole puts them back.
+keep_whole() { rm -rf "$scratch/whole" && cp -a "$app/backups" "$scratch/whole"; }
+whole() { rm -rf "$app/backups" && cp -a "$scratch/whole" "$app/backups"; }
+
+# flip FILE OFFSET: another bit in that byte; links to the file keep the old content.
+flip() {
+    cp -p "$1" "$scratch/flipped"
+    python3 - "$scratch/flipped" "$2" <<'END'
+import sys
+with open(sys.argv[1], "r+b") as file:
+    file.seek(int(sys.argv[2]))
+    byte = file.read(1)[0]
+    file.seek(int(sys.argv[2]))
+    file.write(bytes([byte ^ 1]))
+END
+    mv "$scratch/flipped" "$1"
 }
 
 newest() { "$jbackup" --project "$app" list 2>/dev/null | head -n 1 | cut -d'|' -f1; }

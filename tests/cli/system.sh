@@ -192,30 +192,21 @@ mv "$scratch/saved.db" "$app/instance/app.db"
 
 # integrity: one byte of a stored archive is another. Of the older backup, for what is not the newest
 # is not restored; then of the newest, which fails to be restored for the same reason.
-flip() { # FILE
-    python3 -c 'import os, sys
-path = sys.argv[1]
-at = os.path.getsize(path) // 2
-with open(path, "r+b") as file:
-    file.seek(at)
-    byte = file.read(1)
-    file.seek(at)
-    file.write(bytes([byte[0] ^ 1]))' "$1"
-}
+flip_middle() { flip "$archive" $(($(stat -c %s "$archive") / 2)); }
 echo 'print("changed")' >"$app/src/main.py"
 seq 50000 >"$app/src/big.txt"
 expect 0 "a backup of a changed tree" backup
 archive=$(artifact 'codebase_*.tar.gz' "$first")
-flip "$archive"
+flip_middle
 expect_failed "a byte of a stored backup" "integrity $always"
 because integrity "$(basename "$archive")|$first"
 expect_failed "it is not the latest" "$always" --latest
-flip "$archive"
+flip_middle
 archive=$(artifact 'codebase_*.tar.gz' "$(newest)")
-flip "$archive"
+flip_middle
 expect_failed "a byte of the newest backup" "integrity restore $always"
 because restore "$(basename "$archive")|$(newest)"
-flip "$archive"
+flip_middle
 
 # cleanup: a retention with which no older backup stays.
 printf '{"databases": ["sqlite:///instance/app.db"], "retention": {"daily_days": 1, "keep_min": 1}}\n' \

@@ -4,6 +4,7 @@
 #
 #   start_server [LINE...]      a server of the test's own, gone at its end; exports PGHOST ...
 #   sql DATABASE [ARGUMENT...]  psql there, as a superuser; stops at an error
+#   make_zoo                    the database of zoo.sql, with its roles, and without its subscription
 #   url DATABASE [USER [PASSWORD]]
 #   make_project FOLDER KEYS URL...   a project; KEYS: lines of jbackup.json, each with its comma
 #   manifest TS                 the manifest of a backup of $app
@@ -31,6 +32,14 @@ sql() {
     local database=$1
     shift
     PGDATABASE=$database "$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 "$@"
+}
+
+make_zoo() {
+    sql postgres -c "CREATE ROLE zoo_owner" -c "CREATE ROLE zoo_reader" -c 'CREATE ROLE "odd ""role"" ä"'
+    "$pg_bin/createdb" -T template0 zoo
+    sql zoo -f "$real/zoo.sql" 2>/dev/null
+    check "the zoo is made" test $? -eq 0
+    sql zoo -c 'DROP SUBSCRIPTION nothing'
 }
 
 url() {

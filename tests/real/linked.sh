@@ -4,11 +4,8 @@
 # own, and each restores to what it says. A change of data, owners or a sequence gives a new file.
 . "$(dirname "$0")/lib.sh"
 start_server
-sql postgres -c "CREATE ROLE zoo_owner" -c "CREATE ROLE zoo_reader" -c 'CREATE ROLE "odd ""role"" ä"'
-"$pg_bin/createdb" -T template0 zoo
-sql zoo -f "$real/zoo.sql" 2>/dev/null
-check "the zoo is made" test $? -eq 0
-sql zoo -c 'DROP SUBSCRIPTION nothing' -c 'CREATE SEQUENCE counted' \
+make_zoo
+sql zoo -c 'CREATE SEQUENCE counted' \
     -c "CREATE FUNCTION guard() RETURNS text LANGUAGE sql AS E'SELECT ''\n\\\\\\\\unrestrict x\n'''"
 make_project "$app" '"plain_sql": "always", ' "$(url zoo)"
 dump() { artifact postgresql_zoo.dump "$1"; }
@@ -63,16 +60,7 @@ sql zoo -c "COMMENT ON SEQUENCE counted IS 'one'"
 expect 0 "a comment" backup --db-only --category daily
 apart "comment"
 
-cp -p "$(dump "$one")" "$scratch/flipped"
-python3 - "$scratch/flipped" <<'END_PYTHON'
-import sys
-with open(sys.argv[1], "r+b") as file:
-    data = bytearray(file.read())
-    data[20] ^= 1 # in the time: the dump still reads
-    file.seek(0)
-    file.write(data)
-END_PYTHON
-mv "$scratch/flipped" "$(dump "$one")"
+flip "$(dump "$one")" 20 # in the time: the dump still reads
 expect 0 "after the time in the older dump was damaged" backup --db-only --category daily
 apart "damaged"
 expect 0 "the newest is whole" verify --latest

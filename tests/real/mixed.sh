@@ -118,6 +118,41 @@ expect 0 "restore SQLite" restore --timestamp "$daily" --database app --to "$scr
 check "alone" test "$(find "$scratch/sqlite" -type f | wc -l)" -eq 1
 check_fails "a database that is in no backup" jb restore --timestamp "$daily" --database nowhere --to "$scratch/none"
 
+# ---- Against what lives ----
+odd_rows() { grep -F " in $odd_name" "$out" || grep -F "database $odd_name" "$out"; }
+sql journal -c "INSERT INTO entry (title) VALUES ('one more')" -c "SELECT lo_unlink(5)" >/dev/null \
+    -c "CREATE INDEX by_title ON entry (title)" -c "CREATE TABLE fresh AS SELECT 1 AS one"
+state() { fingerprint "$app"; "$pg_bin/pg_dump" journal | grep -v restrict; }
+state >"$scratch/live-before"
+expect 0 "diff --live" diff "$daily" --live
+cp "$out" "$scratch/live"
+check "nothing was written" cmp "$scratch/live-before" <(state)
+cp "$scratch/live" "$out"
+said "a sentence first" "^a restore of $daily would replace 1 entry.*; table public\.entry differs: 3,001 rows here, 3,000 in"
+said "rows" '^changed\|rows\|3,001 rows\|3,000 rows\|table public\.entry in journal$'
+said "a table that is emptied" '^changed\|rows\|1 row\|0 rows\|table public\.tag in journal$'
+said "one that goes" '^removed\|\|1 row\|\|table public\.fresh in journal$'
+said "large objects" '^changed\|rows\|0 rows\|1 row\|table large objects in journal$'
+said "a sequence" '^changed\|sequence\|3,001\|3,000\|sequence public\.entry_id_seq in journal$'
+said "definitions by name" '^changed\|schema\|.*database journal: INDEX public\.by_title, TABLE public\.fresh$'
+said "SQLite" '^changed\|rows\|19 rows\|20 rows\|table tag in app$'
+said "a file" '^changed\|content,time\|.*src/main\.py$'
+check_fails "the database that is the same is not named" odd_rows
+expect 0 "one database" diff "$daily" --live --database "$odd_name"
+said "does not differ" '^nothing differs .*: 0 files, 1 table compared$'
+"$build/tools/jbackup-restore" --project "$app" restore "$daily" --confirm --discard-old >"$out" 2>"$err"
+check "a restore in place" test $? -eq 0
+expect 0 "diff --live after it" diff "$daily" --live
+said "nothing differs" "^nothing differs from $daily: [0-9]+ files, 5 tables compared$"
+make_project "$app" '"exclude": ["jbackup.json"], ' postgresql://admin@localhost:1/journal "$(url "$odd")" \
+    sqlite:///instance/app.db
+expect 1 "a server that does not answer" diff "$daily" --live
+said "is an error" '^ERROR journal: not compared: .*'
+said "never equal" '^NOT COMPARED in full \(1 failure\)'
+expect 1 "in JSON" diff "$daily" --live --json
+check "incomplete" grep -Eq '"result": ?"incomplete"' "$out"
+configure '"plain_sql": "always", '
+
 # ---- One fails, all fail ----
 before=$(fingerprint "$app")
 configure '' "$(url missing)"

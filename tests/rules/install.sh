@@ -5,6 +5,8 @@
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/tools.sh"
 root=$(cd "$(dirname "$0")/../.." && pwd)
+# meson test points at the library of its own build, which would stand before the installed one.
+unset LD_LIBRARY_PATH
 dest=$scratch/dest
 usr=$dest/usr
 

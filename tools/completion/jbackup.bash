@@ -13,6 +13,7 @@ _jbackup_options_of() {
     verify) echo '--timestamp --depth --latest --sample --if-older' ;;
     cleanup) echo '--dry-run --wait' ;;
     remove) echo '--dry-run --wait' ;;
+    diff) echo '--live --path --database --type' ;;
     pin | unpin) echo '--wait' ;;
     restore) echo '--timestamp --to --path --database --type' ;;
     esac

@@ -182,31 +182,6 @@ static int stage(const char *name)
 
 /* ---- Digests ------------------------------------------------------------------------------- */
 
-/* tests/sqlite-digest.py in the folder from or above it; malloc'd, NULL if there is none. */
-static char *oracle_above(char *from)
-{
-    for (;;) {
-        char *path = NULL;
-        REQUIRE(asprintf(&path, "%s/tests/sqlite-digest.py", from) > 0);
-        if (access(path, R_OK) == 0)
-            return path;
-        free(path);
-        char *cut = strrchr(from, '/');
-        if (cut == NULL)
-            return NULL;
-        *cut = '\0';
-    }
-}
-
-/* The build folder lies in the source tree, or the test runs in the source tree. */
-static char *oracle_find(void)
-{
-    char program[PATH_MAX] = "", here[] = ".";
-    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
-    char *path = len > 0 ? oracle_above(program) : NULL;
-    return path != NULL ? path : oracle_above(here);
-}
-
 /* Compares with what an independent program says of the same file. */
 static void agrees_with_oracle(void)
 {
@@ -221,11 +196,8 @@ static void agrees_with_oracle(void)
     char command[2 * PATH_MAX], got[16384];
     snprintf(command, sizeof command, "cd '%s' && gzip -dc " PACKED " > plain.db", check_folder());
     CHECK(system(command) == 0);
-    char *program = oracle_find();
-    REQUIRE(program != NULL);
-    snprintf(command, sizeof command, "PYTHONUTF8=1 python3 '%s' '%s/plain.db'", program,
-             check_folder());
-    free(program);
+    snprintf(command, sizeof command, "PYTHONUTF8=1 python3 '%s' '%s/plain.db'",
+             TESTS_FOLDER "/sqlite-digest.py", check_folder());
     FILE *oracle = popen(command, "r");
     REQUIRE(oracle != NULL);
     got[fread(got, 1, sizeof got - 1, oracle)] = '\0';
