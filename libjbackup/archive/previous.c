@@ -30,11 +30,11 @@ static void advance(struct previous *previous)
 
 /* Asked of the change time: whatever writes sets it, and nobody can set it to what he likes, as he
  * can the modification time, to one that is still to come, say. */
-static bool is_early(const struct previous *previous, const struct timespec *time)
+static bool is_early(int64_t before_us, const struct timespec *time)
 {
-    int64_t before_s = previous->before_us / 1000000;
+    int64_t before_s = before_us / 1000000;
     return time->tv_sec < before_s ||
-           (time->tv_sec == before_s && time->tv_nsec / 1000 < previous->before_us % 1000000);
+           (time->tv_sec == before_s && time->tv_nsec / 1000 < before_us % 1000000);
 }
 
 static bool is_same(const struct index_entry *entry, const struct stat *st)
@@ -47,6 +47,14 @@ static bool is_same(const struct index_entry *entry, const struct stat *st)
            entry->inode == (st->st_ino & INT64_MAX) && entry->device == (st->st_dev & INT64_MAX);
 }
 
+bool jbi_index_is_unchanged(const struct index_entry *entry, enum tar_type type,
+                            const struct stat *st, int64_t before_us)
+{
+    return entry->type == type && entry->span != 0 && is_same(entry, st) &&
+           is_early(before_us, &st->st_ctim) &&
+           (type != TAR_FILE || entry->size == (uint64_t)st->st_size);
+}
+
 const struct index_entry *jbi_previous_unchanged(struct previous *previous, enum tar_type type,
                                                  const char *path, const char *link,
                                                  const struct stat *st)
@@ -54,10 +62,8 @@ const struct index_entry *jbi_previous_unchanged(struct previous *previous, enum
     const struct index_entry *entry = &previous->entry;
     while (previous->state == 1 && (entry->path == NULL || jbi_tree_order(entry->path, path) < 0))
         advance(previous);
-    if (previous->state != 1 || strcmp(entry->path, path) != 0 || entry->type != type ||
-        entry->span == 0 || !is_same(entry, st) || !is_early(previous, &st->st_ctim))
-        return NULL;
-    if (type == TAR_FILE && entry->size != (uint64_t)st->st_size)
+    if (previous->state != 1 || strcmp(entry->path, path) != 0 ||
+        !jbi_index_is_unchanged(entry, type, st, previous->before_us))
         return NULL;
     if (type == TAR_HARDLINK && strcmp(entry->link, link) != 0)
         return NULL;

@@ -27,6 +27,11 @@ int jbi_previous_open(struct previous *previous, int index_fd, const char *index
                       struct jb_error *err);
 void jbi_previous_close(struct previous *previous); /* after {0}, too */
 
+/* Whether all that is known of an entry without reading it is the same as when it was stored: type,
+ * size, mode, owner, times, inode and device; before_us as above. Not asked: where a link leads. */
+bool jbi_index_is_unchanged(const struct index_entry *entry, enum tar_type type,
+                            const struct stat *st, int64_t before_us);
+
 /* The entry of this path if all that is known of it without reading it is the same: type, size,
  * mode, owner, times, inode and device, and of a hard link (whose name is link) its target; else
  * NULL. Paths are asked for in the order of a walk. Valid until the next call. */

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/report.h"
 #include "source/codebase_live_parts.h"
+#include "source/place.h"
 
 #define TARGET_SIZE 4098
 
@@ -79,20 +80,10 @@ static bool is_type_right(const struct index_entry *expected, const struct stat 
     }
 }
 
-/* Whether a restore by this user gives the entry its recorded owner. */
-static bool is_owner_settable(const struct index_entry *expected)
-{
-    if (expected->uid >= UINT32_MAX || expected->gid >= UINT32_MAX)
-        return false;
-    gid_t gid = (gid_t)expected->gid;
-    return geteuid() == 0 ||
-           (expected->uid == geteuid() && (gid == getegid() || group_member(gid)));
-}
-
 /* Mode, owner and time, as a restore sets them. Symbolic links have no mode of their own. */
 static unsigned compare_state(const struct index_entry *expected, const struct stat *st)
 {
-    bool is_settable = is_owner_settable(expected);
+    bool is_settable = jbi_place_can_own(expected->uid, expected->gid);
     unsigned mode = expected->mode & 07777, what = 0;
     if (!is_settable && S_ISREG(st->st_mode))
         mode &= ~(unsigned)(S_ISUID | S_ISGID);

@@ -20,6 +20,11 @@
 
 #define LINK_NAME ".same"
 
+int64_t jbi_before_us(int64_t created_us)
+{
+    return created_us - SETTLED_US;
+}
+
 static int open_artifact(int category_fd, const struct artifact *artifact, int *out,
                          struct jb_error *err)
 {
@@ -43,7 +48,7 @@ static int open_both(struct codebase_before *before, const struct codebase_previ
     previous->archive_fd = before->archive_fd;
     previous->archive_size = from->archive->size;
     previous->name = from->archive->path;
-    previous->before_us = from->created_us - SETTLED_US;
+    previous->before_us = jbi_before_us(from->created_us);
     previous->only_compare = from->only_compare;
     return code < 0 ? code : jbi_previous_open(previous, before->index_fd, from->index->path, err);
 }

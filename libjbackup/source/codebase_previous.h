@@ -13,6 +13,10 @@ struct codebase_before {
     bool has_device, is_relied_upon;
 };
 
+/* What was changed from there on may have changed again after a backup that was made then read it,
+ * without another time. */
+int64_t jbi_before_us(int64_t created_us);
+
 /* 1; or 0: there is none from which anything could be copied, which is a finding where it should
  * be. Ended in any case. */
 int jbi_before_begin(struct codebase_before *before, const struct codebase_previous *from,

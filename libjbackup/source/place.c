@@ -60,8 +60,7 @@ void jbi_place_free(struct place *place)
     free(place);
 }
 
-/* The open folder that holds the path, and its last component in *name; -1 on failure. */
-static int parent_of(struct place *place, const char *path, const char **name, struct jb_error *err)
+int jbi_place_parent(struct place *place, const char *path, const char **name, struct jb_error *err)
 {
     const char *slash = strrchr(path, '/');
     size_t len = slash ? (size_t)(slash - path) : 0;
@@ -79,6 +78,14 @@ static int parent_of(struct place *place, const char *path, const char **name, s
 static bool is_owner(const struct tar_entry *entry)
 {
     return entry->uid < UINT32_MAX && entry->gid < UINT32_MAX;
+}
+
+bool jbi_place_can_own(uint64_t uid, uint64_t gid)
+{
+    if (uid >= UINT32_MAX || gid >= UINT32_MAX)
+        return false;
+    return geteuid() == 0 ||
+           (uid == geteuid() && ((gid_t)gid == getegid() || group_member((gid_t)gid)));
 }
 
 static void owner_set(struct place *place, int dir_fd, const char *name,
@@ -208,7 +215,7 @@ static int place_folder(struct place *place, const struct tar_entry *entry, stru
     const char *name;
     bool is_root = strcmp(entry->path, ".") == 0;
     struct stat st;
-    int dir_fd = parent_of(place, entry->path, &name, err);
+    int dir_fd = jbi_place_parent(place, entry->path, &name, err);
     if (dir_fd < 0)
         return err != NULL && err->code ? err->code : JB_EIO;
     /* A database that was restored before the code may have made its folder. */
@@ -258,7 +265,7 @@ int jbi_place_entry(struct place *place, const struct tar_entry *entry, int *fd,
     *fd = -1;
     if (entry->type == TAR_FOLDER)
         return place_folder(place, entry, err);
-    int dir_fd = parent_of(place, entry->path, &name, err);
+    int dir_fd = jbi_place_parent(place, entry->path, &name, err);
     if (dir_fd < 0)
         return err != NULL && err->code ? err->code : JB_EIO;
     if (entry->type == TAR_HARDLINK)

@@ -20,6 +20,12 @@ void jbi_place_free(struct place *place);
 /* Makes the entry. For a file *fd is open for writing; jbi_place_file_end closes it. */
 int jbi_place_entry(struct place *place, const struct tar_entry *entry, int *fd,
                     struct jb_error *err);
+/* The open folder of the place that holds the path, made if it is missing, and the path's last
+ * component in *name; it stays the place's. -1 on failure. */
+int jbi_place_parent(struct place *place, const char *path, const char **name,
+                     struct jb_error *err);
+/* Whether what this user makes can be given this owner. */
+bool jbi_place_can_own(uint64_t uid, uint64_t gid);
 /* Sets owner, attributes, mode and time of the file just written, and closes it. */
 int jbi_place_file_end(struct place *place, const struct tar_entry *entry, int fd,
                        struct jb_error *err);
