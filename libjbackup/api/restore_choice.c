@@ -20,7 +20,11 @@ static int add_codebase(const struct restore_choice *c, struct jb_error *err)
         .path = c->path,
         .id = c->t->journal.id,
         .stays = jbi_restore_stays,
+        .created_us = c->backup->created_us,
+        .kept = jbi_transaction_kept(c->t),
     };
+    if (what.kept == NULL)
+        return jbi_fail_memory(err);
     if (what.archive == NULL || what.index == NULL) {
         jbi_fail(err, JB_ENOTFOUND, "backup %s holds no code", c->backup->timestamp);
         jbi_hint(err, "\"jbackup list\" shows which backups do");

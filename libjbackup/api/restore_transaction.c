@@ -102,6 +102,15 @@ const char *jbi_transaction_folder(const struct transaction *t)
     return jbi_arena_printf(&t->session->arena, "%s/.jbackup", t->session->project->backup_dir);
 }
 
+const struct codebase_kept *jbi_transaction_kept(const struct transaction *t)
+{
+    struct codebase_kept *kept = jbi_arena_alloc(&t->session->arena, sizeof *kept);
+    if (kept == NULL)
+        return NULL;
+    *kept = (struct codebase_kept){t->session->repository.state_fd, jbi_transaction_folder(t)};
+    return kept->folder ? kept : NULL;
+}
+
 static int resume_in_place(struct transaction *t, const struct journal_target *target,
                            struct jb_error *err)
 {
@@ -125,7 +134,9 @@ static int resume_one(struct transaction *t, const struct journal_target *target
     const struct database *database = NULL;
     int code;
     if (strcmp(target->kind, "codebase") == 0) {
-        code = jbi_codebase_swap_resume(out, target->state, &t->target.code, err);
+        const struct codebase_kept *kept = jbi_transaction_kept(t);
+        code = kept ? jbi_codebase_swap_resume(out, target->state, &t->target.code, kept, err)
+                    : jbi_fail_memory(err);
     } else if (strcmp(target->kind, "sqlite") == 0) {
         database = find_database(t, target, DATABASE_SQLITE);
         code = database ? jbi_sqlite_swap_resume(out, target->state, &database->sqlite, err)

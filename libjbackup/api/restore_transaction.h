@@ -4,7 +4,7 @@
 
 #include "api/restore_target.h"
 #include "repository/journal.h"
-#include "source/swap.h"
+#include "source/codebase_swap.h"
 
 /*
  * A restore in place as one transaction: things that are exchanged together, or not at all, with
@@ -33,6 +33,9 @@ int jbi_transaction_resume(struct transaction *t, struct jb_error *err);
 
 /* Where the journal lies, for people; NULL: out of memory. */
 const char *jbi_transaction_folder(const struct transaction *t);
+
+/* Where the code keeps what its way back needs: there, too; NULL: out of memory. */
+const struct codebase_kept *jbi_transaction_kept(const struct transaction *t);
 
 /* Writes the journal with this phase and what the swaps know now. */
 int jbi_transaction_note(struct transaction *t, enum journal_phase phase, struct jb_error *err);

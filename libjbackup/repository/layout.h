@@ -22,6 +22,7 @@
  *       RESTORE.txt  backup.log
  *       .jbackup/lock  staging/  pending  proof
  *                restore.json  restore_earlier.json  restore.lock  before_TS_<name>.dump
+ *                restore_TS.tar.gz  restore_TS.index.jsonl.gz
  *                schedule_<name>.json  incidents.json  incidents.reserve  disk.json  monitor.lock
  *                spool/  spool.lock  spool.numbers
  *

@@ -12,31 +12,7 @@
 #include "base/error.h"
 #include "base/scope.h"
 #include "os/file.h"
-#include "source/codebase.h"
-#include "source/codebase_follow.h"
-#include "source/place.h"
-
-/* A hard link whose first name lies outside the wanted path: its content is fetched afterwards. */
-struct deferred {
-    struct deferred *next;
-    const char *path, *link;
-};
-
-struct stage {
-    const struct source_job *job;
-    const struct artifact *archive;
-    struct place *place;
-    struct follow follow;
-    struct arena *arena;
-    struct deferred *deferred;
-    const char *as;         /* the one file under way gets this name; NULL: its own */
-    struct tar_entry entry; /* the file under way */
-    struct arena entry_arena;
-    int fd;           /* of the file under way, or -1 */
-    bool is_complete; /* all that was wanted has come */
-    struct codebase_staged *staged;
-    uint64_t written;
-};
+#include "source/codebase_stage_parts.h"
 
 /* A copy of a file's entry for the time until its content is complete. */
 static int entry_keep(struct stage *stage, const struct tar_entry *entry, struct jb_error *err)
@@ -59,7 +35,7 @@ static int entry_keep(struct stage *stage, const struct tar_entry *entry, struct
 
 static int defer(struct stage *stage, const struct tar_entry *entry, struct jb_error *err)
 {
-    struct deferred *deferred = jbi_arena_alloc(stage->arena, sizeof *deferred);
+    struct stage_deferred *deferred = jbi_arena_alloc(stage->arena, sizeof *deferred);
     if (deferred == NULL)
         return jbi_fail_memory(err);
     deferred->path = jbi_arena_text(stage->arena, entry->path);
@@ -88,7 +64,8 @@ static int stage_entry(void *user, const struct tar_entry *entry, uint64_t offse
     struct stage *stage = user;
     char difference[FOLLOW_DIFFERENCE_SIZE];
     (void)offset;
-    int code = jbi_follow_next(&stage->follow, err);
+    bool is_asked = stage->is_ahead;
+    int code = jbi_stage_next(stage, err);
     if (code == 0 && strcmp(stage->follow.below, ".") == 0)
         return jbi_fail(err, JB_ECORRUPT, "\"%s\" is in the archive, but not in the index",
                         entry->path);
@@ -100,6 +77,13 @@ static int stage_entry(void *user, const struct tar_entry *entry, uint64_t offse
     if (difference[0] != '\0')
         return jbi_fail(err, JB_ECORRUPT, "\"%s\": the archive and its index differ: %s",
                         entry->path, difference);
+    if (!is_asked && stage->choice != NULL) {
+        code = jbi_stage_ask(stage, err);
+        stage->is_passed = code == 0;
+        if (code < 1)
+            return code;
+    }
+    stage->is_passed = false;
     if (stage->as != NULL && entry->type != TAR_FILE)
         return jbi_fail(err, JB_ECORRUPT, "\"%s\" is a hard link to \"%s\", which is no file",
                         stage->as, entry->path);
@@ -123,6 +107,8 @@ static int stage_entry(void *user, const struct tar_entry *entry, uint64_t offse
 static int stage_content(void *user, const unsigned char *from, size_t len, struct jb_error *err)
 {
     struct stage *stage = user;
+    if (stage->is_passed)
+        return JB_OK;
     jbi_follow_content_add(&stage->follow, from, len);
     if (jbi_write_full(stage->fd, from, len) < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot write \"%s\"", stage->entry.path);
@@ -133,8 +119,9 @@ static int stage_content(void *user, const unsigned char *from, size_t len, stru
 static int stage_end(void *user, struct jb_error *err)
 {
     struct stage *stage = user;
+    bool is_last = stage->choice != NULL && stage->number == stage->run_last;
     if (stage->fd < 0)
-        return JB_OK;
+        return is_last ? UNTAR_STOP : JB_OK;
     if (!jbi_follow_content_is_right(&stage->follow))
         return jbi_fail(err, JB_ECORRUPT,
                         "\"%s\": its content does not have the digest in the index",
@@ -144,19 +131,14 @@ static int stage_end(void *user, struct jb_error *err)
     int code = jbi_place_file_end(stage->place, &stage->entry, fd, err);
     /* Nothing lies below a file. */
     stage->is_complete = strcmp(stage->follow.expected.path, stage->follow.below) == 0;
-    return code == JB_OK && stage->is_complete ? UNTAR_STOP : code;
+    return code == JB_OK && (stage->is_complete || is_last) ? UNTAR_STOP : code;
 }
 
-static const struct untar_visitor stage_visitor = {stage_entry, stage_content, stage_end};
-
-struct opened {
-    int archive_fd, index_fd;
-    const char *archive_name, *index_name;
-};
+const struct untar_visitor jbi_stage_visitor = {stage_entry, stage_content, stage_end};
 
 /* The entry of path, or the first below it; JB_ENOTFOUND. Its texts belong to the follow. */
-static int find_first(const struct opened *opened, const char *path, struct index_entry *first,
-                      struct jb_error *err)
+static int find_first(const struct stage_opened *opened, const char *path,
+                      struct index_entry *first, struct jb_error *err)
 {
     struct index_reader *index;
     int code = jbi_index_open(&index, opened->index_fd, opened->index_name, err);
@@ -183,7 +165,7 @@ static int expect_no_more(struct stage *stage, struct jb_error *err)
 }
 
 /* Reads path and what is below it from just the members that hold it. */
-static int stage_below(struct stage *stage, const struct opened *opened, const char *path,
+static int stage_below(struct stage *stage, const struct stage_opened *opened, const char *path,
                        struct jb_error *err)
 {
     struct index_entry first;
@@ -194,25 +176,27 @@ static int stage_below(struct stage *stage, const struct opened *opened, const c
     code = jbi_follow_begin(&stage->follow, opened->index_fd, opened->index_name, path, err);
     if (code < 0)
         return code;
-    code = jbi_archive_read_from(opened->archive_fd, opened->archive_name, &first, &stage_visitor,
-                                 stage, err);
+    code = jbi_archive_read_from(opened->archive_fd, opened->archive_name, &first,
+                                 &jbi_stage_visitor, stage, err);
     if (code == JB_OK && !stage->is_complete)
         code = expect_no_more(stage, err);
     jbi_follow_end(&stage->follow);
     return code;
 }
 
-static int stage_deferred(struct stage *stage, const struct opened *opened, struct jb_error *err)
+static int stage_deferred(struct stage *stage, const struct stage_opened *opened,
+                          struct jb_error *err)
 {
     int code = JB_OK;
-    for (struct deferred *at = stage->deferred; at != NULL && code == JB_OK; at = at->next) {
+    stage->choice = NULL;
+    for (struct stage_deferred *at = stage->deferred; at != NULL && code == JB_OK; at = at->next) {
         stage->as = at->path;
         code = stage_below(stage, opened, at->link, err);
     }
     return code;
 }
 
-static int stage_all(struct stage *stage, const struct opened *opened, struct jb_error *err)
+static int stage_all(struct stage *stage, const struct stage_opened *opened, struct jb_error *err)
 {
     struct members_options options = {
         .jobs = stage->job->jobs,
@@ -223,34 +207,55 @@ static int stage_all(struct stage *stage, const struct opened *opened, struct jb
     int code = jbi_follow_begin(&stage->follow, opened->index_fd, opened->index_name, ".", err);
     if (code < 0)
         return code;
-    code = jbi_archive_read(opened->archive_fd, &options, &stage_visitor, stage, NULL, err);
+    code = jbi_archive_read(opened->archive_fd, &options, &jbi_stage_visitor, stage, NULL, err);
     if (code == JB_OK)
         code = expect_no_more(stage, err);
     jbi_follow_end(&stage->follow);
     return code;
 }
 
-int jbi_codebase_stage(const struct source_job *job, int category_fd,
-                       const struct artifact *archive, const struct artifact *index, int dir_fd,
-                       const char *path, struct codebase_staged *staged, struct jb_error *err)
+/* Everything, or path and what is below it: all of it from the archive, or what is chosen. */
+static int stage_wanted(struct stage *stage, const struct stage_opened *opened, const char *path,
+                        struct jb_error *err)
 {
+    int code = stage->choice != NULL ? jbi_stage_chosen(stage, opened, path ? path : ".", err)
+               : path == NULL        ? stage_all(stage, opened, err)
+                                     : stage_below(stage, opened, path, err);
+    return code < 0 ? code : stage_deferred(stage, opened, err);
+}
+
+static int choose(struct stage *stage, const struct stage_what *what,
+                  const struct stage_opened *opened, struct stage_choice *choice,
+                  struct jb_error *err)
+{
+    *choice = (struct stage_choice){.stage = stage, .path = what->path};
+    int code = what->choose != NULL ? what->choose(what->user, choice, opened, err) : 0;
+    stage->choice = code == 1 ? choice : NULL;
+    return code < 0 ? code : JB_OK;
+}
+
+int jbi_stage_lay_out(const struct source_job *job, const struct stage_what *what,
+                      struct codebase_staged *staged, struct jb_error *err)
+{
+    const struct artifact *archive = what->archive, *index = what->index;
+    struct stage_choice choice;
     struct stage stage = {
         .job = job, .archive = archive, .arena = job->arena, .fd = -1, .staged = staged};
     *staged = (struct codebase_staged){0};
     scope_fd int archive_fd = -1, index_fd = -1;
-    int code = jbi_open_regular(category_fd, archive->path, &archive_fd, err);
+    int code = jbi_open_regular(what->category_fd, archive->path, &archive_fd, err);
     if (code == JB_OK)
-        code = jbi_open_regular(category_fd, index->path, &index_fd, err);
+        code = jbi_open_regular(what->category_fd, index->path, &index_fd, err);
     if (code == JB_OK)
         code = jbi_follow_check_index(index_fd, index, err);
     if (code == JB_OK)
-        code = jbi_place_new(&stage.place, dir_fd, err);
+        code = jbi_place_new(&stage.place, what->dir_fd, err);
     if (code < 0)
         return code;
-    struct opened opened = {archive_fd, index_fd, archive->path, index->path};
-    code = path == NULL ? stage_all(&stage, &opened, err) : stage_below(&stage, &opened, path, err);
+    struct stage_opened opened = {archive_fd, index_fd, archive->path, index->path};
+    code = choose(&stage, what, &opened, &choice, err);
     if (code == JB_OK)
-        code = stage_deferred(&stage, &opened, err);
+        code = stage_wanted(&stage, &opened, what->path, err);
     if (code == JB_OK)
         code = jbi_place_finish(stage.place, job->report, err);
     if (stage.fd >= 0)
@@ -258,4 +263,12 @@ int jbi_codebase_stage(const struct source_job *job, int category_fd,
     jbi_place_free(stage.place);
     jbi_arena_free(&stage.entry_arena);
     return code;
+}
+
+int jbi_codebase_stage(const struct source_job *job, int category_fd,
+                       const struct artifact *archive, const struct artifact *index, int dir_fd,
+                       const char *path, struct codebase_staged *staged, struct jb_error *err)
+{
+    const struct stage_what what = {category_fd, archive, index, dir_fd, path, NULL, NULL};
+    return jbi_stage_lay_out(job, &what, staged, err);
 }

@@ -169,8 +169,8 @@ static int undo_first(const struct code_swap *code, const struct swap_folders *f
                : jbi_fail_errno(err, JB_EIO, "cannot set the time of \"%s\"", code->root);
 }
 
-static int undo_planned(const struct code_swap *code, const struct swap_folders *folders,
-                        struct jb_error *err)
+static int undo_planned(struct code_swap *code, const struct swap_folders *folders,
+                        const struct source_job *job, struct jb_error *err)
 {
     struct exchange_sides sides = {folders->root_fd, folders->tree_fd, folders->beside_fd};
     if (folders->tree_fd < 0) {
@@ -181,6 +181,11 @@ static int undo_planned(const struct code_swap *code, const struct swap_folders 
     root_open_up(folders->root_fd);
     if (folders->tree_fd >= 0)
         root_open_up(folders->tree_fd);
+    if (folders->tree_fd >= 0) {
+        int mended = jbi_linked_mend(code, folders, job, err);
+        if (mended < 0)
+            return mended;
+    }
     int first = folders->tree_fd < 0 ? JB_OK : jbi_exchange_undo(&code->exchange, &sides, err);
     int result = JB_OK;
     if (root_set(folders->root_fd, &code->old) < 0 || fsync(folders->root_fd) < 0)
@@ -204,7 +209,7 @@ static int remove_made_root(struct swap *swap, const struct source_job *job, str
 
 static int code_undo(struct swap *swap, const struct source_job *job, struct jb_error *err)
 {
-    const struct code_swap *code = (const struct code_swap *)swap;
+    struct code_swap *code = (struct code_swap *)swap;
     struct swap_folders folders;
     int result = jbi_swap_open(code, &folders, err);
     if (result < 0)
@@ -213,7 +218,8 @@ static int code_undo(struct swap *swap, const struct source_job *job, struct jb_
         return JB_OK;
     if (folders.root_fd < 0)
         return jbi_fail(err, JB_ENOTFOUND, "the code folder \"%s\" is gone", code->root);
-    result = code->is_planned ? undo_planned(code, &folders, err) : undo_first(code, &folders, err);
+    result =
+        code->is_planned ? undo_planned(code, &folders, job, err) : undo_first(code, &folders, err);
     jbi_swap_close(&folders);
     return result == JB_OK && code->is_root_made ? remove_made_root(swap, job, err) : result;
 }
@@ -300,9 +306,13 @@ static int name_all(struct code_swap *code, const char *id, const char *path, st
     code->root = jbi_arena_text(arena, code->live->root);
     code->id = jbi_arena_text(arena, id);
     code->path = path ? jbi_arena_text(arena, path) : NULL;
+    code->linked.arena = arena;
+    code->kept_archive.path = jbi_arena_printf(arena, "restore_%s.tar.gz", id);
+    code->kept_index.path = jbi_arena_printf(arena, "restore_%s.index.jsonl.gz", id);
     code->beside = jbi_arena_printf(arena, CODEBASE_SWAP_PREFIX "%s", id);
     code->where = jbi_arena_printf(arena, "%s/" CODEBASE_SWAP_PREFIX "%s", code->live->root, id);
     bool has_memory = code->root && code->id && code->beside && code->where &&
+                      code->kept_archive.path && code->kept_index.path &&
                       (path == NULL || code->path != NULL);
     return has_memory ? JB_OK : jbi_fail_memory(err);
 }
@@ -312,6 +322,8 @@ static int begin(struct code_swap *code, const struct codebase_swap_what *what,
 {
     code->category_fd = what->category_fd;
     code->stays = what->stays;
+    code->kept = what->kept;
+    code->created_us = what->created_us;
     code->archive = what->archive;
     code->index = what->index;
     int result = name_all(code, what->id, what->path, err);
@@ -362,12 +374,14 @@ static int resume(struct code_swap *code, const struct json *state, struct jb_er
 }
 
 int jbi_codebase_swap_resume(struct swap **out, const struct json *state,
-                             const struct codebase_source *live, struct jb_error *err)
+                             const struct codebase_source *live, const struct codebase_kept *kept,
+                             struct jb_error *err)
 {
     struct code_swap *code = calloc(1, sizeof *code);
     if (code == NULL)
         return jbi_fail_memory(err);
     code->live = live;
+    code->kept = kept;
     code->category_fd = -1;
     return hand_over(out, code, resume(code, state, err));
 }

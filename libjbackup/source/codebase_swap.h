@@ -40,10 +40,30 @@
  * is changed between plan and swap, swap fails before the first rename. discard refuses (JB_EIO)
  * while the code is exchanged in part.
  *
+ * Living files that are what the backup has (see codebase_reuse.h) are in both trees, as two names
+ * of one file, which nobody here writes to. An application does, perhaps, after the swap. So that
+ * undo gives the old state all the same, plan lists them, with what tells that they are untouched,
+ * and undo, before it exchanges anything, replaces in the old tree those that are not untouched by
+ * what the archive has: copies that lie ready beside it, renamed into their places. What the
+ * application wrote stays in the new tree. Until the old state is removed archive and index keep a
+ * name in the folder of kept, whatever becomes of the backup:
+ *
+ *      <root>/.jbackup-restore-<id>/linked     the list
+ *                                   fresh/     copies that lie ready, under their numbers in it
+ *                                   mending    times of the folders in which they are put
+ *      <kept>/restore_<id>.tar.gz  restore_<id>.index.jsonl.gz
+ *
+ * Without kept, or where it can't have that name, no file is shared.
+ *
  * A root that does not exist is made by stage (what is above it must exist); undo removes it again,
  * and with it what lies beside, if nobody put anything in it. With a path, folders above it that
  * are missing come with it; nothing but that path changes, not even the times of the folders above.
  */
+struct codebase_kept {
+    int folder_fd;      /* an open folder, 0700, on the file system of the archive */
+    const char *folder; /* its path, for people */
+};
+
 struct codebase_swap_what {
     const struct codebase_source *live;
     int category_fd;
@@ -52,13 +72,16 @@ struct codebase_swap_what {
     const char *id;           /* of the restore: YYYYMMDD_HHMMSS */
     const char *const *stays; /* entries of the root that stay as they are, if they are there and no
                                  path is given; up to a NULL */
+    int64_t created_us;       /* of the backup, before it looked at any file */
+    const struct codebase_kept *kept;
 };
 
 /* Names only. What what points to must live as long as the swap. */
 int jbi_codebase_swap_begin(struct swap **out, const struct codebase_swap_what *what,
                             struct jb_error *err);
-/* From the journal, which is hostile: for undo, discard, check. live as above. */
+/* From the journal, which is hostile: for undo, discard, check. live and kept as above. */
 int jbi_codebase_swap_resume(struct swap **out, const struct json *state,
-                             const struct codebase_source *live, struct jb_error *err);
+                             const struct codebase_source *live, const struct codebase_kept *kept,
+                             struct jb_error *err);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/scope.h"
 #include "os/file.h"
 #include "os/mounts.h"
+#include "source/codebase_reuse.h"
 #include "source/codebase_swap_parts.h"
 #include "source/exchange_names.h"
 
@@ -114,16 +115,32 @@ static int dress_parents(const struct code_swap *code, const struct swap_folders
     return JB_OK;
 }
 
+static int lay_out(struct code_swap *code, const struct source_job *job,
+                   const struct swap_folders *folders, struct jb_error *err)
+{
+    const struct codebase_reuse reuse = {code->live, folders->root_fd, code->created_us,
+                                         code->stays, &code->linked};
+    struct codebase_staged staged;
+    int is_kept = code->is_root_made ? 0 : jbi_kept_add(code, err);
+    if (is_kept < 0)
+        return is_kept;
+    if (is_kept == 0)
+        return jbi_codebase_stage(job, code->category_fd, code->archive, code->index,
+                                  folders->tree_fd, code->path, &staged, err);
+    int result = jbi_codebase_stage_beside(job, code->kept->folder_fd, &code->kept_archive,
+                                           &code->kept_index, folders->tree_fd, code->path, &reuse,
+                                           &staged, err);
+    return result == JB_OK && code->linked.count == 0 ? jbi_kept_remove(code, err) : result;
+}
+
 static int fill(struct code_swap *code, const struct source_job *job, struct swap_folders *folders,
                 struct jb_error *err)
 {
-    struct codebase_staged staged;
     if (mkdirat(folders->beside_fd, TREE_NAME, 0700) < 0)
         return jbi_fail_errno(err, JB_EIO, "cannot make \"%s\"", code->where);
     int result = jbi_open_dir(folders->beside_fd, TREE_NAME, &folders->tree_fd, err);
     if (result == JB_OK)
-        result = jbi_codebase_stage(job, code->category_fd, code->archive, code->index,
-                                    folders->tree_fd, code->path, &staged, err);
+        result = lay_out(code, job, folders, err);
     if (result == JB_OK)
         result = dress_parents(code, folders, err);
     if (result == JB_OK && (syncfs(folders->tree_fd) < 0 || fsync(folders->beside_fd) < 0))
@@ -157,8 +174,10 @@ int jbi_code_stage(struct swap *swap, const struct source_job *job, struct jb_er
         result = jbi_fail(err, JB_ENOTFOUND, "the code folder \"%s\" is gone", code->root);
     if (result == JB_OK)
         result = stage_beside(code, job, &folders, &is_made, err);
-    if (result < 0 && is_made)
+    if (result < 0 && is_made) {
         jbi_code_clear(code, &folders, NULL);
+        jbi_kept_remove(code, NULL);
+    }
     if (result < 0 && code->is_root_made)
         rmdir(code->root);
     jbi_swap_close(&folders);
@@ -173,8 +192,13 @@ static int remove_folder(int root_fd, const char *name)
 int jbi_code_clear(const struct code_swap *code, const struct swap_folders *folders,
                    struct jb_error *err)
 {
+    static const char *const names[] = {TREE_NAME,    FRESH_NAME,
+                                        LINKED_NAME,  "." LINKED_NAME ".tmp",
+                                        MENDING_NAME, "." MENDING_NAME ".tmp"};
     struct exchange_identity identity;
-    int result = jbi_remove_tree(folders->beside_fd, TREE_NAME, err);
+    int result = JB_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && result == JB_OK; i++)
+        result = jbi_remove_tree(folders->beside_fd, names[i], err);
     if (result < 0 || jbi_identify(folders->beside_fd, CHANGED_NAME, &identity))
         return result;
     return change_root(code, folders->root_fd, remove_folder, err);
@@ -246,8 +270,10 @@ int jbi_code_discard(struct swap *swap, const struct source_job *job, struct jb_
     const struct code_swap *code = (const struct code_swap *)swap;
     struct swap_folders folders;
     int result = jbi_swap_open(code, &folders, err);
-    if (result < 0 || folders.root_fd < 0)
+    if (result < 0)
         return result;
+    if (folders.root_fd < 0)
+        return jbi_kept_remove(code, err);
     struct exchange_sides sides = {folders.root_fd, folders.tree_fd, folders.beside_fd};
     if (folders.beside_fd < 0)
         set_time_again(code, folders.root_fd);
@@ -261,5 +287,5 @@ int jbi_code_discard(struct swap *swap, const struct source_job *job, struct jb_
         result = jbi_code_clear(code, &folders, err);
     }
     jbi_swap_close(&folders);
-    return result;
+    return result < 0 ? result : jbi_kept_remove(code, err);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The state of a swap in the journal. */
+#include <string.h>
+
 #include "base/error.h"
 #include "source/codebase_swap_parts.h"
 
@@ -18,8 +20,22 @@ static struct json *root_print(const struct root_state *state)
     return NULL;
 }
 
+static struct json *linked_print(const struct code_swap *code)
+{
+    struct json *object = jbi_json_object();
+    bool is_set = jbi_json_set_int(object, "count", (int64_t)code->linked_count) &&
+                  jbi_json_set_text(object, "sha256", code->linked_sha256) &&
+                  jbi_json_set_text(object, "index_sha256", code->kept_index.sha256);
+    if (is_set)
+        return object;
+    jbi_json_free(object);
+    return NULL;
+}
+
 static bool plan_print(struct json *object, const struct code_swap *code)
 {
+    if (code->linked_count > 0 && !jbi_json_set(object, "linked", linked_print(code)))
+        return false;
     return jbi_json_set(object, "old", root_print(&code->old)) &&
            jbi_json_set(object, "new", root_print(&code->new)) &&
            jbi_json_set(object, "exchange", jbi_exchange_print(&code->exchange));
@@ -67,6 +83,28 @@ static bool root_parse(const struct json *json, struct root_state *state)
     return true;
 }
 
+static bool get_sha256(const struct json *object, const char *key, char to[SHA256_HEX_SIZE])
+{
+    const char *text = jbi_json_text(jbi_json_get(object, key));
+    if (text == NULL || strlen(text) != SHA256_HEX_SIZE - 1 ||
+        strspn(text, "0123456789abcdef") != SHA256_HEX_SIZE - 1)
+        return false;
+    memcpy(to, text, SHA256_HEX_SIZE);
+    return true;
+}
+
+static bool linked_parse(const struct json *json, struct code_swap *code)
+{
+    int64_t count;
+    if (json == NULL)
+        return true;
+    bool is_whole = get_below(json, "count", LINKED_SIZE_MAX, &count) && count > 0 &&
+                    get_sha256(json, "sha256", code->linked_sha256) &&
+                    get_sha256(json, "index_sha256", code->kept_index.sha256);
+    code->linked_count = is_whole ? (uint64_t)count : 0;
+    return is_whole;
+}
+
 int jbi_code_parse(struct code_swap *code, const struct json *state, struct jb_error *err)
 {
     const struct json *exchange = jbi_json_get(state, "exchange");
@@ -75,7 +113,8 @@ int jbi_code_parse(struct code_swap *code, const struct json *state, struct jb_e
     code->is_planned = exchange != NULL;
     if (is_whole && code->is_planned)
         is_whole = root_parse(jbi_json_get(state, "old"), &code->old) && code->old.inode != 0 &&
-                   root_parse(jbi_json_get(state, "new"), &code->new);
+                   root_parse(jbi_json_get(state, "new"), &code->new) &&
+                   linked_parse(jbi_json_get(state, "linked"), code);
     if (!is_whole)
         return jbi_fail(err, JB_ECORRUPT, "the journal of the code is malformed");
     return code->is_planned ? jbi_exchange_parse(&code->exchange, exchange, err) : JB_OK;

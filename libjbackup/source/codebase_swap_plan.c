@@ -192,7 +192,11 @@ int jbi_code_plan(struct swap *swap, const struct source_job *job, struct jb_err
     if (result == JB_OK)
         result = jbi_codebase_rules_begin(&plan.rules, code->live, err);
     if (result == JB_OK)
+        result = jbi_linked_settle(code, &plan.folders, job, err);
+    if (result == JB_OK)
         result = plan_all(&plan, err);
+    if (result == JB_OK)
+        result = jbi_linked_note(code, &plan.folders, err);
     code->is_planned = result == JB_OK;
     if (plan.carried_fd >= 0)
         close(plan.carried_fd);

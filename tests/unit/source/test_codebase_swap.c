@@ -58,7 +58,7 @@ static struct swap *from_journal(struct swap *swap)
     REQUIRE(text != NULL);
     REQUIRE(jbi_json_parse(&state, text, strlen(text), "journal", NULL) == JB_OK);
     swap->ops->close(swap);
-    CHECK(jbi_codebase_swap_resume(&swap, state, live_rules(code_root()), &err) == JB_OK);
+    CHECK(jbi_codebase_swap_resume(&swap, state, live_rules(code_root()), NULL, &err) == JB_OK);
     CHECK_TEXT(err.text, "");
     return swap;
 }
@@ -208,7 +208,7 @@ static struct swap *read_journal(void)
     if (text == NULL)
         return NULL;
     REQUIRE(jbi_json_parse(&state, text, strlen(text), "journal", NULL) == JB_OK);
-    REQUIRE(jbi_codebase_swap_resume(&swap, state, live_rules(code_root()), NULL) == JB_OK);
+    REQUIRE(jbi_codebase_swap_resume(&swap, state, live_rules(code_root()), NULL, NULL) == JB_OK);
     return swap;
 }
 
@@ -866,7 +866,8 @@ static void a_hostile_journal_is_refused(void)
                 jbi_text_add(&text, at, 1);
         }
         REQUIRE(jbi_json_parse(&state, text.at, text.len, "journal", NULL) == JB_OK);
-        CHECK(jbi_codebase_swap_resume(&swap, state, live_rules(code_root()), &err) == JB_ECORRUPT);
+        CHECK(jbi_codebase_swap_resume(&swap, state, live_rules(code_root()), NULL, &err) ==
+              JB_ECORRUPT);
         CHECK(swap == NULL && err.text[0] != '\0');
     }
 }
