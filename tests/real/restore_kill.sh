@@ -6,6 +6,8 @@
 #
 # JB_KILLS: how many random moments (default 8; with 200 or more also every rename)
 # JB_JOBS:  how many projects at once (default 3)
+# JB_EVERY_CALL: 1/1: instead of all that fails each open, write, fsync, rename, link, unlink, mkdir ...
+#           of the first thread once, and each of the other threads' in all of them; I/N every N-th of these
 # JB_MOMENTS: a file of attempts, as they are printed when they are bad: only these
 # JB_KEEP:  a folder for the projects whose state was neither
 . "$(dirname "$0")/restore_world.sh"
@@ -42,7 +44,7 @@ duration=$((($(date +%s%N) - started) / 1000000))
 check "gives the new state, and keeps the old one" is_state new kept
 check "a rollback" tool rollback
 check "gives the old state, and nothing is left" is_state old
-strace -qq -o "$scratch/trace" "$restore_tool" --project "$app" restore "$stamp" --confirm --no-safety-backup \
+strace -qq -ff -b execve -o "$scratch/trace" "$restore_tool" --project "$app" restore "$stamp" --confirm --no-safety-backup \
     >"$out" 2>"$err" </dev/null
 check "one with --no-safety-backup, traced" test $? -eq 0
 check "discard-old" tool discard-old
@@ -80,8 +82,12 @@ give_up() {
 
 run=() # the command, of the project
 watched() { python3 -B "$real/restore_watch.py" "$@" -- "${run[@]}" >"$out" 2>"$err"; }
+# traced CALL ACTION [OPTION...]
 traced() {
-    timeout 90 strace -qq -o /dev/null -e trace="$1" -e inject="$1:$2" "${run[@]}" >"$out" 2>"$err" </dev/null
+    local call=$1 action=$2
+    shift 2
+    timeout 90 strace -qq "$@" -o "$world/calls" -e trace="$call" -e inject="$call:$action" "${run[@]}" \
+        >"$out" 2>"$err" </dev/null
 }
 
 # A call that failed: what the status promises.
@@ -173,6 +179,9 @@ attempt() {
     fail)
         traced "$one" "error=$three:when=$two"
         failed "$three of $one $two" $? ;;
+    fail-all)
+        traced "$one" "error=$three:when=$two" -f -b execve
+        failed "$three of $one $two in all threads" $? ;;
     again) again "$one" "$two" ;;
     over) over "$one" ;;
     esac
@@ -184,14 +193,16 @@ work() {
     while read -r line; do
         number=$((number + 1))
         [[ $((number % jobs + 1)) -eq $1 ]] || continue
+        rm -f "$world/calls"
         # shellcheck disable=SC2086
         attempt $line </dev/null && echo "good $line" || echo "bad $line"
+        [[ $line != fail* ]] || grep -qs INJECTED "$world/calls" || echo "missed $line"
     done <"$scratch/moments" >"$scratch/done$1.all"
-    grep -E '^(good|bad) ' "$scratch/done$1.all" >"$scratch/done$1"
-    grep -Ev '^(good|bad) ' "$scratch/done$1.all"
+    grep -E '^(good|bad|missed) ' "$scratch/done$1.all" >"$scratch/done$1"
+    grep -Ev '^(good|bad|missed) ' "$scratch/done$1.all"
 }
 
-python3 -B "$real/restore_moments.py" "$scratch/trace" "$duration" "$kills" >"$scratch/moments"
+python3 -B "$real/restore_moments.py" "$duration" "${JB_EVERY_CALL:-$kills}" "$scratch"/trace.* >"$scratch/moments"
 [[ -z ${JB_MOMENTS-} ]] || cp "$JB_MOMENTS" "$scratch/moments"
 workers=()
 for number in $(seq "$jobs"); do
@@ -208,7 +219,13 @@ judge() {
     [[ -z $bad ]] || say "$bad"
     check "$2: $good" test -z "$bad" -a "$good" -ge "$3"
 }
-if [[ -z ${JB_MOMENTS-} ]]; then
+if [[ -n ${JB_EVERY_CALL-} ]]; then
+    count=$(wc -l <"$scratch/moments") missed=$(cat "$scratch"/done[0-9] | grep -c '^missed ')
+    judge fail "with each call of the first thread failing" 1
+    judge fail-all "with each call of the other threads failing" 1
+    # Not every run makes as many calls.
+    check "of $count calls $missed did not come" test $((missed * 20)) -le "$count"
+elif [[ -z ${JB_MOMENTS-} ]]; then
     judge phase "killed at a phase" 5
     judge after "killed at a random moment" "$kills"
     judge call-kill "killed at a system call" $((kills / 2))

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Chooses the moments of restore_kill.sh: restore_moments.py TRACE DURATION_MS KILLS. TRACE is what
-strace wrote of a restore from its begin to its end. Prints one attempt per line; with many kills
-every rename is among them."""
+"""Chooses the moments of restore_kill.sh: restore_moments.py DURATION_MS KILLS TRACE... The traces are
+what strace wrote of the threads of a restore from its begin to its end, a file for each. Prints one
+attempt per line; with many kills every rename is among them. For KILLS I/N (as 1/1) instead of all
+that each call that can fail fails once, or every N-th of them."""
 import collections
 import random
 import re
@@ -32,11 +33,35 @@ def spread(calls, names, room):
             yield name, 1 + calls[name] * (2 * i + 1) // (2 * count)
 
 
+def count_calls(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return collections.Counter(re.findall(r"^([a-z0-9_]+)\(", file.read(), re.MULTILINE))
+
+
+def every_call(threads):
+    """The first thread's one by one; the others' by their number in each of them."""
+    first, others = threads[0], collections.Counter()
+    for calls in threads[1:]:
+        others |= calls
+    for kind, calls in (("fail", first), ("fail-all", others)):
+        for name in ERRORS:
+            for number in range(1, calls[name] + 1):
+                yield f"{kind} {name} {number} {ERRORS[name][number % len(ERRORS[name])]}"
+
+
 def main():
-    duration, kills = int(sys.argv[2]), int(sys.argv[3])
+    duration = int(sys.argv[1])
+    # By their ids: the first thread's is the least.
+    threads = [count_calls(path) for path in sorted(sys.argv[3:], key=lambda path: int(path.rsplit(".", 1)[1]))]
+    if "/" in sys.argv[2]:
+        part, parts = map(int, sys.argv[2].split("/"))
+        print(*list(every_call(threads))[part - 1::parts], sep="\n")
+    else:
+        print(*moments(threads[0], duration, int(sys.argv[2])), sep="\n")
+
+
+def moments(calls, duration, kills):
     is_full = kills >= 200
-    with open(sys.argv[1], encoding="utf-8", errors="replace") as file:
-        calls = collections.Counter(re.findall(r"^([a-z0-9_]+)\(", file.read(), re.MULTILINE))
     dice = random.Random(kills)
     ways = ["recover", "restore"]
     lines = []
@@ -62,7 +87,7 @@ def main():
     for number in range(max(kills // 6, 2)):
         lines.append(f"over {dice.randint(duration // 8, duration)}")
     dice.shuffle(lines)
-    print(*lines, sep="\n")
+    return lines
 
 
 main()
