@@ -181,6 +181,9 @@ int jbi_transaction_note(struct transaction *t, enum journal_phase phase, struct
                                              t->swaps[i]->ops->print(t->swaps[i])};
     int code = jbi_journal_write(&t->session->repository, &next, err);
     if (code < 0) {
+        /* It may be in place, though not for certain: nothing has begun of which it could tell. */
+        if (!t->has_journal)
+            jbi_journal_remove(&t->session->repository, &next, NULL);
         free_states(&next);
         return code;
     }
