@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking a host up. Invariant: what the thread works on belongs to it, too, so either side can go
- * first. */
+ * first; and its end is told by closing a pipe, which unlike writing to one can't fail. */
 #include "os/lookup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -18,8 +18,8 @@
 struct lookup {
     char *host, *service;
     struct addrinfo *found;
-    int failure; /* getaddrinfo's */
-    int done_fd; /* readable when it has ended */
+    int failure;     /* getaddrinfo's */
+    int done_fds[2]; /* the thread closes the second one */
     atomic_bool is_done;
     atomic_int owners;
 };
@@ -30,8 +30,9 @@ void jbi_lookup_end(struct lookup *lookup)
         return;
     if (lookup->found != NULL)
         freeaddrinfo(lookup->found);
-    if (lookup->done_fd >= 0)
-        close(lookup->done_fd);
+    for (int i = 0; i < 2; i++)
+        if (lookup->done_fds[i] >= 0)
+            close(lookup->done_fds[i]);
     free(lookup->host);
     free(lookup->service);
     free(lookup);
@@ -43,7 +44,8 @@ static void *look_up(void *argument)
     const struct addrinfo wanted = {.ai_socktype = SOCK_STREAM};
     lookup->failure = getaddrinfo(lookup->host, lookup->service, &wanted, &lookup->found);
     atomic_store(&lookup->is_done, true);
-    eventfd_write(lookup->done_fd, 1);
+    close(lookup->done_fds[1]);
+    lookup->done_fds[1] = -1;
     jbi_lookup_end(lookup);
     return NULL;
 }
@@ -76,9 +78,11 @@ int jbi_lookup_begin(struct lookup **out, const char *host, const char *service,
     lookup->owners = 2;
     lookup->host = strdup(host);
     lookup->service = service != NULL ? strdup(service) : NULL;
-    lookup->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    lookup->done_fds[0] = lookup->done_fds[1] = -1;
     bool is_whole = lookup->host != NULL && (lookup->service != NULL || service == NULL);
-    int why = !is_whole ? ENOMEM : lookup->done_fd < 0 ? errno : start_thread(lookup);
+    int why = !is_whole                                ? ENOMEM
+              : pipe2(lookup->done_fds, O_CLOEXEC) < 0 ? errno
+                                                       : start_thread(lookup);
     if (why == 0) {
         *out = lookup;
         return JB_OK;
@@ -91,7 +95,7 @@ int jbi_lookup_begin(struct lookup **out, const char *host, const char *service,
 
 int jbi_lookup_fd(const struct lookup *lookup)
 {
-    return lookup->done_fd;
+    return lookup->done_fds[0];
 }
 
 int jbi_lookup_result(const struct lookup *lookup, const struct addrinfo **out)

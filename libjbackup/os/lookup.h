@@ -12,7 +12,7 @@ struct lookup;
 /* End it in any case. service: a port's number; NULL: none. */
 int jbi_lookup_begin(struct lookup **out, const char *host, const char *service,
                      struct jb_error *err);
-/* Readable once it is done. */
+/* Closed at its other end, so that poll returns, once it is done. */
 int jbi_lookup_fd(const struct lookup *lookup);
 /* 0, or getaddrinfo's number, EAI_AGAIN while it is not done; *out belongs to the lookup. */
 int jbi_lookup_result(const struct lookup *lookup, const struct addrinfo **out);

@@ -232,6 +232,7 @@ elif [[ -z ${JB_MOMENTS-} ]]; then
     judge after "killed at a random moment" "$kills"
     judge call-kill "killed at a system call" $((kills / 2))
     judge fail "with a failing system call" $((kills / 2))
+    judge fail-all "with the first write of each thread failing" 1
     judge over "over a restore that stands, killed" 2
     judge again "recover, rollback and discard-old killed" 6
 else

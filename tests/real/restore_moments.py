@@ -82,6 +82,7 @@ def moments(calls, duration, kills):
         lines.append(f"fail {name} {count}+ {ERRORS[name][0]}")  # from there on: a disk that is full, or gone
     # Neither forth nor back: the service must not be started on the half of each.
     lines.append(f"fail renameat2 {1 + calls['renameat2'] // 2}+ EIO")
+    lines.append("fail-all write 1 EIO")  # threads that tell of their end by writing
     lines.append("fail fsync 2 EIO")  # the first journal is in place then, but not for certain
     for number in range(max(kills // 8, 2)):
         lines += [f"again {verb} {dice.random():.3f}" for verb in ("recover", "rollback", "discard-old")]
