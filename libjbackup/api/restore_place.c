@@ -110,15 +110,14 @@ static int begin_journal(struct place_run *run, struct jb_error *err)
     return journal->host ? JB_OK : jbi_fail_memory(err);
 }
 
-static int stage(struct place_run *run, struct jb_error *err)
+static int stage(struct place_run *run, bool links_living, struct jb_error *err)
 {
     struct transaction *t = &run->t;
     struct source_job job = jbi_session_job(&run->session, run->backup->timestamp, -1);
-    int code = jbi_transaction_note(t, JOURNAL_STAGING, err);
+    int code = JB_OK;
     for (size_t i = 0; i < t->count && code == JB_OK; i++)
-        code = t->swaps[i]->ops->stage(t->swaps[i], &job, err);
-    if (code == JB_OK)
-        code = jbi_transaction_note(t, JOURNAL_STAGING, err);
+        if (t->swaps[i]->ops->links_living == links_living)
+            code = t->swaps[i]->ops->stage(t->swaps[i], &job, err);
     return code;
 }
 
@@ -211,12 +210,25 @@ static int roll_back(struct place_run *run, const struct jb_error *why, struct j
     return JB_EROLLEDBACK;
 }
 
+/* The backup as late as it can be: databases take long to stage. */
+static int stage_all(struct place_run *run, struct jb_error *err)
+{
+    int code = jbi_transaction_note(&run->t, JOURNAL_STAGING, err);
+    if (code == JB_OK)
+        code = stage(run, false, err);
+    if (code == JB_OK)
+        code = back_up_present(run, err);
+    if (code == JB_OK)
+        code = stage(run, true, err);
+    if (code == JB_OK)
+        code = jbi_transaction_note(&run->t, JOURNAL_STAGING, err);
+    return code;
+}
+
 static int transact(struct place_run *run, struct jb_error *err)
 {
     struct jb_error why = {0};
-    int code = stage(run, &why);
-    if (code == JB_OK)
-        code = back_up_present(run, &why);
+    int code = stage_all(run, &why);
     if (code == JB_OK)
         code = forget_earlier(run, &why);
     if (code == JB_OK)
