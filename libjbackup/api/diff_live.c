@@ -172,28 +172,21 @@ static int compare_databases(struct live_run *run, bool must_find, struct jb_err
     int code = JB_OK;
     for (size_t i = 0; i < run->backup->artifact_count && code == JB_OK; i++) {
         const struct artifact *stored = &run->backup->artifacts[i];
-        if (!jbi_artifact_kind_is_database(stored->kind) ||
-            (wanted != NULL && strcmp(wanted, stored->name) != 0))
+        if (!jbi_restore_wants(stored, wanted))
             continue;
         is_found = true;
         code = compare_database(run, stored, err);
     }
-    if (code == JB_OK && !is_found && must_find) {
-        jbi_fail(err, JB_ENOTFOUND, "backup %s holds no database%s%s", run->backup->timestamp,
-                 wanted ? " " : "", wanted ? wanted : "");
-        jbi_hint(err, "\"jbackup show %s\" lists what it holds", run->backup->timestamp);
-        code = JB_ENOTFOUND;
-    }
-    return code;
+    return code == JB_OK && !is_found && must_find
+               ? jbi_restore_no_database(run->backup, wanted, err)
+               : code;
 }
 
 static bool is_in_backup(const struct manifest *backup, const char *name)
 {
-    for (size_t i = 0; i < backup->artifact_count; i++) {
-        const struct artifact *artifact = &backup->artifacts[i];
-        if (jbi_artifact_kind_is_database(artifact->kind) && strcmp(artifact->name, name) == 0)
+    for (size_t i = 0; i < backup->artifact_count; i++)
+        if (jbi_restore_wants(&backup->artifacts[i], name))
             return true;
-    }
     return false;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/restore_choice.h"
 #include "api/restore_database.h"
 #include "api/restore_place.h"
 #include "api/session.h"
@@ -146,19 +147,15 @@ static int restore_databases(struct restore_run *run, bool with_code, struct jb_
     int code = JB_OK;
     for (size_t i = 0; i < run->backup->artifact_count && code == JB_OK; i++) {
         const struct artifact *artifact = &run->backup->artifacts[i];
-        if (!jbi_artifact_kind_is_database(artifact->kind) ||
-            (wanted != NULL && strcmp(wanted, artifact->name) != 0))
+        if (!jbi_restore_wants(artifact, wanted))
             continue;
         is_found = true;
         code = jbi_database_lay_out(&target, artifact, err);
         run->databases += code == JB_OK;
     }
-    if (code == JB_OK && !is_found && !with_code) {
-        code = jbi_fail(err, JB_ENOTFOUND, "backup %s holds no database%s%s",
-                        run->backup->timestamp, wanted ? " " : "", wanted ? wanted : "");
-        jbi_hint(err, "\"jbackup show %s\" lists what it holds", run->backup->timestamp);
-    }
-    return code;
+    return code == JB_OK && !is_found && !with_code
+               ? jbi_restore_no_database(run->backup, wanted, err)
+               : code;
 }
 
 static int restore_all(struct restore_run *run, struct jb_error *err)

@@ -35,8 +35,8 @@ static int add_codebase(const struct restore_choice *c, struct jb_error *err)
     return code;
 }
 
-static int fail_no_database(const struct restore_choice *c, const struct artifact *artifact,
-                            struct jb_error *err)
+static int fail_no_place(const struct restore_choice *c, const struct artifact *artifact,
+                         struct jb_error *err)
 {
     jbi_fail(err, JB_EINVAL, "the configuration does not say where the database \"%s\" is",
              artifact->name);
@@ -75,7 +75,7 @@ static int add_database(const struct restore_choice *c, const struct artifact *a
     int category_fd = jbi_category_fd(c->t->session, c->backup);
     int code;
     if (database == NULL) {
-        code = fail_no_database(c, artifact, err);
+        code = fail_no_place(c, artifact, err);
     } else if ((database->kind == DATABASE_SQLITE) != (artifact->kind == ARTIFACT_SQLITE)) {
         code = jbi_fail(err, JB_EINVAL, "the database \"%s\" of the backup is of another kind",
                         artifact->name);
@@ -92,6 +92,20 @@ static int add_database(const struct restore_choice *c, const struct artifact *a
     return code;
 }
 
+bool jbi_restore_wants(const struct artifact *artifact, const char *wanted)
+{
+    return jbi_artifact_kind_is_database(artifact->kind) &&
+           (wanted == NULL || strcmp(wanted, artifact->name) == 0);
+}
+
+int jbi_restore_no_database(const struct manifest *backup, const char *wanted, struct jb_error *err)
+{
+    jbi_fail(err, JB_ENOTFOUND, "backup %s holds no database%s%s", backup->timestamp,
+             wanted ? " " : "", wanted ? wanted : "");
+    jbi_hint(err, "\"jbackup show %s\" lists what it holds", backup->timestamp);
+    return JB_ENOTFOUND;
+}
+
 static int add_databases(const struct restore_choice *c, bool must_find, struct jb_error *err)
 {
     const char *wanted = c->options->database;
@@ -99,20 +113,13 @@ static int add_databases(const struct restore_choice *c, bool must_find, struct 
     int code = JB_OK;
     for (size_t i = 0; i < c->backup->artifact_count && code == JB_OK; i++) {
         const struct artifact *artifact = &c->backup->artifacts[i];
-        bool is_it = (artifact->kind == ARTIFACT_SQLITE || artifact->kind == ARTIFACT_POSTGRESQL) &&
-                     (wanted == NULL || strcmp(wanted, artifact->name) == 0);
-        if (!is_it)
+        if (!jbi_restore_wants(artifact, wanted))
             continue;
         is_found = true;
         code = add_database(c, artifact, err);
     }
-    if (code == JB_OK && !is_found && must_find) {
-        jbi_fail(err, JB_ENOTFOUND, "backup %s holds no database%s%s", c->backup->timestamp,
-                 wanted ? " " : "", wanted ? wanted : "");
-        jbi_hint(err, "\"jbackup show %s\" lists what it holds", c->backup->timestamp);
-        code = JB_ENOTFOUND;
-    }
-    return code;
+    return code == JB_OK && !is_found && must_find ? jbi_restore_no_database(c->backup, wanted, err)
+                                                   : code;
 }
 
 /* Databases first: their exchange can be refused by others, the code's can't. */

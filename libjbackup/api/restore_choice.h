@@ -12,6 +12,12 @@ struct restore_choice {
     const char *path;                         /* of the code, normal; NULL: all */
 };
 
+/* wanted: the database's name; NULL: any. */
+bool jbi_restore_wants(const struct artifact *artifact, const char *wanted);
+/* JB_ENOTFOUND: the backup does not hold the wanted database, or none. */
+int jbi_restore_no_database(const struct manifest *backup, const char *wanted,
+                            struct jb_error *err);
+
 /* The entries of the root that a restore of all leaves as they are; up to a NULL. */
 extern const char *const jbi_restore_stays[];
 

@@ -14,10 +14,7 @@
 
 bool jbi_live_is_staying(const struct live *live, const char *path)
 {
-    const char *const *stays = live->what->path == NULL ? live->what->stays : NULL;
-    while (stays != NULL && *stays != NULL && strcmp(*stays, path) != 0)
-        stays++;
-    return stays != NULL && *stays != NULL;
+    return jbi_codebase_is_staying(live->what->stays, live->what->path, path);
 }
 
 void jbi_live_say_unreadable(struct live *live, const char *path, int why)

@@ -72,14 +72,6 @@ static int want_until(struct reuse *reuse, const char *path, struct jb_error *er
 
 /* ---- The tree ---- */
 
-static bool is_staying(const struct reuse *reuse, const char *path)
-{
-    const char *const *stays = reuse->choice->path == NULL ? reuse->what->stays : NULL;
-    while (stays != NULL && *stays != NULL && strcmp(*stays, path) != 0)
-        stays++;
-    return stays != NULL && *stays != NULL;
-}
-
 static int note_in_place(struct reuse *reuse, const char *path, struct jb_error *err)
 {
     size_t size = reuse->in_place_count * sizeof *reuse->in_place;
@@ -125,9 +117,10 @@ static int visit(void *user, const struct tree_entry *entry, struct jb_error *er
         return code;
     bool is_expected =
         reuse->expected != NULL && jbi_tree_order(reuse->expected->path, entry->path) == 0;
-    bool is_left_alone = entry->sys_errno != 0 || !is_expected || entry->is_mount ||
-                         is_staying(reuse, entry->path) ||
-                         jbi_codebase_part(&reuse->rules, entry) != PART_TAKEN;
+    bool is_left_alone =
+        entry->sys_errno != 0 || !is_expected || entry->is_mount ||
+        jbi_codebase_is_staying(reuse->what->stays, reuse->choice->path, entry->path) ||
+        jbi_codebase_part(&reuse->rules, entry) != PART_TAKEN;
     if (is_left_alone)
         return TREE_SKIP;
     if (jbi_codebase_is_holder(&reuse->holders, entry))

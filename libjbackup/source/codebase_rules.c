@@ -122,3 +122,11 @@ enum codebase_part jbi_codebase_part(const struct codebase_rules *rules,
     bool is_device = S_ISCHR(entry->st.st_mode) || S_ISBLK(entry->st.st_mode);
     return is_device ? PART_DEVICE : PART_TAKEN;
 }
+
+bool jbi_codebase_is_staying(const char *const *stays, const char *path, const char *entry)
+{
+    for (; path == NULL && stays != NULL && *stays != NULL; stays++)
+        if (strcmp(*stays, entry) == 0)
+            return true;
+    return false;
+}

@@ -33,6 +33,9 @@ void jbi_codebase_rules_end(struct codebase_rules *rules); /* after {0}, too */
 /* What lies in a folder that is not taken isn't taken either. */
 enum codebase_part jbi_codebase_part(const struct codebase_rules *rules,
                                      const struct tree_entry *entry);
+/* Whether a restore of all (path NULL) leaves an entry of the root as it is; stays up to a NULL, or
+ * NULL for none. */
+bool jbi_codebase_is_staying(const char *const *stays, const char *path, const char *entry);
 /* Whether it is left out by its name alone: all that can be asked of what can't be read. */
 bool jbi_codebase_is_left_out(const struct codebase_rules *rules, const struct tree_entry *entry,
                               bool is_folder);

@@ -79,10 +79,7 @@ static int keep_in_place(struct plan *plan, const struct tree_entry *entry, stru
 
 bool jbi_plan_is_staying(const struct plan *plan, const char *path)
 {
-    const char *const *stays = plan->code->path == NULL ? plan->code->stays : NULL;
-    while (stays != NULL && *stays != NULL && strcmp(*stays, path) != 0)
-        stays++;
-    return stays != NULL && *stays != NULL;
+    return jbi_codebase_is_staying(plan->code->stays, plan->code->path, path);
 }
 
 /* An entry of the root: it moves, or it is left alone. */
