@@ -93,7 +93,11 @@ interrupt() {
     wait $pid
     status=$?
     took_ms=$(($(date +%s%3N) - began))
-    left=$(pgrep -s $pid | wc -l)
+    for _ in $(seq 100); do # what was killed may not be reaped yet
+        left=$(pgrep -s $pid | wc -l)
+        [[ $left -ne 0 ]] || break
+        sleep 0.01
+    done
 }
 
 make_shell() {

@@ -149,7 +149,7 @@ static void a_damaged_archive_leaves_nothing(void)
     const char *archive = path_of(artifact_of(&manifest, ARTIFACT_CODEBASE));
     size_t len;
     char *bytes = read_bytes(archive, &len);
-    bytes[len / 2] ^= 4;
+    bytes[len / 4] ^= 4; /* within a file: bits that fill up a member's end say nothing */
     write_bytes(archive, bytes, len);
     CHECK(restore(first, "to", NULL, NULL, 0) == JB_ECORRUPT);
     CHECK_HAS(err.text, "codebase_");
