@@ -110,24 +110,14 @@ static int begin_journal(struct place_run *run, struct jb_error *err)
     return journal->host ? JB_OK : jbi_fail_memory(err);
 }
 
-static int stage(struct place_run *run, bool links_living, struct jb_error *err)
-{
-    struct transaction *t = &run->t;
-    struct source_job job = jbi_session_job(&run->session, run->backup->timestamp, -1);
-    int code = JB_OK;
-    for (size_t i = 0; i < t->count && code == JB_OK; i++)
-        if (t->swaps[i]->ops->links_living == links_living)
-            code = t->swaps[i]->ops->stage(t->swaps[i], &job, err);
-    return code;
-}
-
-/* Of production alone: a backup of another environment would stand among production's. */
+/* Once, and of production alone: a backup of another environment would stand among production's. */
 static int back_up_present(struct place_run *run, struct jb_error *err)
 {
     struct jb_backup_options options = JB_BACKUP_OPTIONS_INIT;
     struct jb_error why = {0};
     jb_report *report = NULL;
-    if (!run->t.target.is_production || run->options.without_safety_backup)
+    if (!run->t.target.is_production || run->options.without_safety_backup ||
+        run->t.journal.safety[0])
         return JB_OK;
     options.type = run->options.database != NULL ? JB_TYPE_DATABASE
                    : run->path != NULL           ? JB_TYPE_CODEBASE
@@ -147,6 +137,30 @@ static int back_up_present(struct place_run *run, struct jb_error *err)
              "%s%swithout_safety_backup (--no-safety-backup) restores all the same; the "
              "present state is kept beside in any case",
              why.hint, why.hint[0] ? "; or " : "");
+    return code;
+}
+
+static int before_linking(void *run, struct jb_error *err)
+{
+    return back_up_present(run, err);
+}
+
+/* The safety backup is as late as it can be, and not made for a restore that can't be staged. But
+ * it comes before living files get a second name: that dates them anew, and it would read them all
+ * again. */
+static int stage(struct place_run *run, struct jb_error *err)
+{
+    struct transaction *t = &run->t;
+    struct source_job job = jbi_session_job(&run->session, run->backup->timestamp, -1);
+    job.before_linking = before_linking;
+    job.linking_user = run;
+    int code = jbi_transaction_note(t, JOURNAL_STAGING, err);
+    for (size_t i = 0; i < t->count && code == JB_OK; i++)
+        code = t->swaps[i]->ops->stage(t->swaps[i], &job, err);
+    if (code == JB_OK)
+        code = back_up_present(run, err);
+    if (code == JB_OK)
+        code = jbi_transaction_note(t, JOURNAL_STAGING, err);
     return code;
 }
 
@@ -210,25 +224,10 @@ static int roll_back(struct place_run *run, const struct jb_error *why, struct j
     return JB_EROLLEDBACK;
 }
 
-/* The backup as late as it can be: databases take long to stage. */
-static int stage_all(struct place_run *run, struct jb_error *err)
-{
-    int code = jbi_transaction_note(&run->t, JOURNAL_STAGING, err);
-    if (code == JB_OK)
-        code = stage(run, false, err);
-    if (code == JB_OK)
-        code = back_up_present(run, err);
-    if (code == JB_OK)
-        code = stage(run, true, err);
-    if (code == JB_OK)
-        code = jbi_transaction_note(&run->t, JOURNAL_STAGING, err);
-    return code;
-}
-
 static int transact(struct place_run *run, struct jb_error *err)
 {
     struct jb_error why = {0};
-    int code = stage_all(run, &why);
+    int code = stage(run, &why);
     if (code == JB_OK)
         code = forget_earlier(run, &why);
     if (code == JB_OK)

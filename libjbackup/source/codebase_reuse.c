@@ -47,6 +47,10 @@ static int link_file(struct reuse *reuse, const struct index_entry *entry, int l
     struct stage *stage = reuse->choice->stage;
     struct linked_files *linked = reuse->what->linked;
     struct stat before, after;
+    const struct source_job *job = stage->job;
+    int code = job->before_linking ? job->before_linking(job->linking_user, err) : JB_OK;
+    if (code < 0)
+        return code;
     if (fstatat(live_fd, name, &before, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(before.st_mode) ||
         before.st_nlink != 1 || !is_unchanged(reuse, entry, &before) ||
         linked->text_size > LINKED_SIZE_MAX - 8192)

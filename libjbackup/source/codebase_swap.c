@@ -272,7 +272,6 @@ static void code_close(struct swap *swap)
 
 static const struct swap_ops ops = {
     .kind = "codebase",
-    .links_living = true,
     .stage = jbi_code_stage,
     .plan = jbi_code_plan,
     .swap = code_swap,

@@ -23,6 +23,10 @@ struct source_job {
     const char *timestamp;
     int scratch_fd; /* an open folder (0700, on the repository's disk) for temporary files; what is
                        made there is removed by its maker */
+    /* stage only: called before each time a living file gets a second name, which dates it anew;
+     * NULL: nobody wants to know. */
+    int (*before_linking)(void *user, struct jb_error *err);
+    void *linking_user;
 };
 
 /* How much a check compared; 0 everywhere is never a pass. */

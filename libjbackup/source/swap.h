@@ -36,9 +36,6 @@ struct swap {
 
 struct swap_ops {
     const char *kind; /* "codebase", "sqlite", "postgresql": in the journal */
-    /* Stage may link living files into the new one, which dates them anew (ctime): a backup that
-     * comes after it reads them all again. */
-    bool links_living;
 
     int (*stage)(struct swap *swap, const struct source_job *job, struct jb_error *err);
     int (*plan)(struct swap *swap, const struct source_job *job, struct jb_error *err);
